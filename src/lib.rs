@@ -1,0 +1,4 @@
+//! aboard: watches AWS API Gateway and registers new APIs where teams work.
+
+pub mod config;
+pub mod inventory;

@@ -1,0 +1,3 @@
+//! The `aboard` command.
+
+fn main() {}
