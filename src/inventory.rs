@@ -348,6 +348,8 @@ pub struct ScopeLook {
     pub listing: Listing,
     /// What was listed, ordered by identity; after a failure what came before it, for presence counts even then.
     pub apis: Vec<Api>,
+    /// Whether every custom domain and its mappings could be read; if not, a custom address that is absent proves nothing.
+    pub domains_read: bool,
     /// What could not be read but is not needed to know which APIs there are, one sentence each.
     pub notes: Vec<String>,
     /// Requests sent to API Gateway for it, retries included.
