@@ -377,6 +377,8 @@ pub fn fill_dates(apis: &mut [Api], date_of: impl Fn(&ApiId, &str) -> Option<Dat
 }
 
 #[cfg(test)]
+mod fixtures;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod table;
