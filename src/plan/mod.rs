@@ -24,6 +24,7 @@
 
 mod addresses;
 mod decide;
+mod explained;
 mod known;
 mod rules;
 mod settle;
@@ -34,6 +35,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use decide::{closed_account, plan};
+pub use explained::explained;
 pub use known::{Ignored, Known, KnownApi, KnownInstance, KnownScope, Told};
 pub use rules::{Rules, Selection, StageChoice};
 pub use settle::{Settled, settle};

@@ -500,3 +500,11 @@ fn deployment_dates_are_asked_only_for_what_comes_in_or_changed() {
     assert_eq!(wanted[&id("moved")], BTreeSet::from(["prod-2".to_owned()]));
     assert_eq!(wanted[&id("new")].len(), 2);
 }
+
+#[test]
+fn a_target_added_later_gets_nothing_by_itself() {
+    let memory = known([onboarded(api("subject", &["prod"]), &["catalog"])]);
+    let plan = plan(&look(vec![api("subject", &["prod"])]), &memory, &rules(&["catalog", "specs"]), at(0));
+    assert_eq!(plan.entries[0].decision, Some((Decision::AlreadyOnboarded, Reason::AlreadyOnboarded)));
+    assert!(plan.is_empty());
+}

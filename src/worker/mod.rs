@@ -1,0 +1,3 @@
+//! Runs: what joins discovery, the plan and the registry.
+
+pub mod report;
