@@ -260,8 +260,12 @@ pub struct ApiReport {
 
 impl ApiReport {
     /// The row of one entry of a plan.
+    ///
+    /// `committed` is the instant at which the entry was written to the registry; without one nothing was, and the API
+    /// stands where it stood before.
     #[must_use]
-    pub fn of(entry: &Entry, connection: &str, account_name: Option<&str>, state: Option<ApiState>) -> Self {
+    pub fn of(entry: &Entry, connection: &str, account_name: Option<&str>, committed: Option<DateTime<Utc>>) -> Self {
+        let onboarded_now = matches!(entry.decision, Some((_, Reason::RecordedAsExisting))) || entry.onboards();
         let Api { id, protocol, name, description, version, endpoint_type, tags, created_at, details, instances } =
             &entry.api;
         Self {
@@ -282,8 +286,8 @@ impl ApiReport {
             instances: instances.clone(),
             decision: entry.decision.map(|(decision, _)| decision),
             reason: entry.decision.map(|(_, reason)| reason),
-            state,
-            onboarded_at: None,
+            state: if committed.is_some() { entry.after } else { entry.before },
+            onboarded_at: committed.filter(|_| onboarded_now && entry.onboarded_at.is_none()).or(entry.onboarded_at),
             connection: connection.to_owned(),
             date_unknown: entry.date_unknown,
             details_cause: match details {
