@@ -1,4 +1,7 @@
 //! aboard: watches AWS API Gateway and registers new APIs where teams work.
 
+pub mod clock;
 pub mod config;
+pub mod environment;
 pub mod inventory;
+pub mod secret;
