@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod discovery;
 pub mod environment;
 pub mod inventory;
 pub mod secret;
