@@ -1,6 +1,10 @@
 //! aboard: watches AWS API Gateway and registers new APIs where teams work.
 
+pub mod clock;
 pub mod config;
+pub mod discovery;
+pub mod environment;
 pub mod inventory;
 pub mod plan;
+pub mod secret;
 pub mod worker;

@@ -2,6 +2,7 @@
 
 pub mod model;
 pub mod pattern;
+pub mod regions;
 
 pub use model::*;
 pub use pattern::{Filter, Pattern, Patterns};
