@@ -17,7 +17,9 @@ fn apis() -> impl Strategy<Value = Vec<Api>> {
             0 => api.details = Details::Unreadable { cause: "denied".to_owned() },
             1 => {
                 if let Details::Read(stages) = &mut api.details {
-                    stages.iter_mut().for_each(|stage| stage.deployment_id = None);
+                    for stage in stages {
+                        stage.deployment_id = None;
+                    }
                 }
             }
             2 => api.instances.clear(),

@@ -53,16 +53,16 @@ struct Case {
 }
 
 impl Case {
-    fn is_onboarded(&self) -> bool {
+    fn is_onboarded(self) -> bool {
         use Registry::{OnboardedByOtherTold, OnboardedByOtherUntold, OnboardedByThis};
         matches!(self.registry, OnboardedByThis | OnboardedByOtherTold | OnboardedByOtherUntold)
     }
 
-    fn is_pending(&self) -> bool {
+    fn is_pending(self) -> bool {
         matches!(self.registry, Registry::Excluded | Registry::OnlySeen)
     }
 
-    fn is_unlisted(&self) -> bool {
+    fn is_unlisted(self) -> bool {
         matches!(self.registry, Registry::NotThere | Registry::Dropped)
     }
 }
@@ -106,9 +106,9 @@ fn cases() -> Vec<Case> {
 
 /// What a row of the table says happens: the decision, and where the API stands after; `None` = no entry.
 type Outcome = Option<(Option<(Decision, Reason)>, Option<ApiState>)>;
-type Row = (&'static str, fn(&Case) -> bool, fn(&Case) -> Outcome);
+type Row = (&'static str, fn(Case) -> bool, fn(Case) -> Outcome);
 
-fn state_of(case: &Case) -> Option<ApiState> {
+fn state_of(case: Case) -> Option<ApiState> {
     match case.registry {
         Registry::NotThere | Registry::Dropped => None,
         Registry::Excluded => Some(ApiState::Excluded),
@@ -118,6 +118,7 @@ fn state_of(case: &Case) -> Option<ApiState> {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "its twin says that there is no entry")]
 fn decided(decision: Decision, reason: Reason, state: ApiState) -> Outcome {
     Some((Some((decision, reason)), Some(state)))
 }
@@ -200,7 +201,7 @@ const TABLE: [Row; 14] = [
 ];
 
 /// The case as the planner meets it.
-fn stage(case: &Case) -> (ScopeLook, Known, Rules) {
+fn stage(case: Case) -> (ScopeLook, Known, Rules) {
     let mut rules = rules(&["catalog"]);
     let mut subject = api("subject", &["prod"]);
     match case.verdict {
@@ -261,15 +262,15 @@ fn every_combination_has_exactly_one_row_and_the_plan_follows_it() {
     assert_eq!(cases.len(), 3 * 4 * (8 * 7 - 1) * 3);
     let mut used = BTreeSet::new();
     for case in cases {
-        let rows: Vec<&Row> = TABLE.iter().filter(|(_, applies, _)| applies(&case)).collect();
+        let rows: Vec<&Row> = TABLE.iter().filter(|(_, applies, _)| applies(case)).collect();
         let [(name, _, outcome)] = rows[..] else {
             panic!("{case:?} has {} rows", rows.len());
         };
         used.insert(*name);
-        let (look, known, rules) = stage(&case);
+        let (look, known, rules) = stage(case);
         let plan = plan(&look, &known, &rules, at(10));
         let found = entry_of(&plan, "subject").map(|entry| (entry.decision, entry.after));
-        assert_eq!(found, outcome(&case), "{name}: {case:?}");
+        assert_eq!(found, outcome(case), "{name}: {case:?}");
     }
     assert_eq!(used.len(), TABLE.len(), "a row that no combination reaches is no row");
 }
