@@ -190,9 +190,12 @@ pub(super) fn kind_and_text_without_answer(error: &(dyn Error + 'static)) -> (Ki
         };
         return (kind, format!("AssumeRole: {text}"));
     }
-    let kind = if find::<ConnectorError>(error).is_some() || matches_timeout(error) {
+    // The SDK wraps missing credentials like a broken connection, so only what is below them tells.
+    let of_credentials = find::<CredentialsError>(error);
+    let innermost: &(dyn Error + 'static) = of_credentials.map_or(error, |error| error);
+    let kind = if find::<ConnectorError>(innermost).is_some() || is_timeout(innermost) {
         Kind::Unreachable
-    } else if find::<CredentialsError>(error).is_some() {
+    } else if of_credentials.is_some() {
         Kind::Credentials
     } else {
         Kind::Other
@@ -200,8 +203,8 @@ pub(super) fn kind_and_text_without_answer(error: &(dyn Error + 'static)) -> (Ki
     (kind, chain(error))
 }
 
-fn matches_timeout(error: &(dyn Error + 'static)) -> bool {
-    causes(error).any(|cause| cause.to_string().contains("timeout") || cause.to_string().contains("timed out"))
+fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    causes(error).map(ToString::to_string).any(|cause| cause.contains("timeout") || cause.contains("timed out"))
 }
 
 /// An answer that is an error, or that could not be read.

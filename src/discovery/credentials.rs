@@ -305,3 +305,6 @@ impl ProvideCredentials for Nobody {
         CredentialsFuture::ready(nothing)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -210,17 +210,4 @@ fn api(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The worker spawns it.
-    #[expect(dead_code, reason = "compiling is the test")]
-    fn a_look_can_be_moved_between_threads<'a>(
-        aws: &'a Aws,
-        account: &'a Account,
-        wanted: &'a Wanted,
-        progress: &'a Progress,
-    ) -> impl Send + 'a {
-        look(aws, account, "eu-west-1", wanted, progress)
-    }
-}
+mod tests;

@@ -23,6 +23,8 @@ mod look;
 mod page;
 mod progress;
 mod rest;
+#[cfg(test)]
+mod testing;
 
 pub use account::Account;
 pub use aws::{Aws, AwsSetupError};
