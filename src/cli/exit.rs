@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use crate::discovery::AwsSetupError;
-use crate::registry::RegistryError;
 use crate::plan::Reason;
-use crate::worker::report::{Outcome, RunReport};
+use crate::registry::{Outcome, RegistryError};
+use crate::worker::report::RunReport;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Exit {
         match report.outcome {
             Outcome::Interrupted => Self::Interrupted,
             Outcome::Failed => Self::Failed,
-            Outcome::Partial => Self::Partly,
+            Outcome::Partial | Outcome::Running => Self::Partly,
             Outcome::Succeeded if awaits => Self::Partly,
             Outcome::Succeeded => Self::Done,
         }

@@ -363,20 +363,6 @@ impl Plan {
         }
         wanted
     }
-
-    /// Fills in deployment dates that were asked for after planning; no decision depends on them any more.
-    pub fn fill_dates(&mut self, date_of: impl Fn(&ApiId, &str) -> Option<DateTime<Utc>>) {
-        for entry in &mut self.entries {
-            fill_dates(std::slice::from_mut(&mut entry.api), &date_of);
-            let seen = &entry.api.instances;
-            let registered = entry.instances.values_mut().map(|known| &mut known.instance);
-            for instance in registered.chain(&mut entry.added) {
-                if let Some(dated) = seen.iter().find(|seen| seen.url == instance.url) {
-                    instance.deployed_at = dated.deployed_at;
-                }
-            }
-        }
-    }
 }
 
 /// Fills in the deployment dates that `date_of` knows, in the stages and in their addresses.

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::report::Trigger;
+use super::book::SharedRegistry;
 use crate::config::Config;
 use crate::discovery::{Aws, Progress};
 use crate::inventory::Family;
-use crate::registry::Registry;
+use crate::registry::Trigger;
 
 /// What every run of a process shares. Clones share it too.
 #[derive(Clone, Debug)]
@@ -20,7 +21,7 @@ pub struct Context {
     /// The way to AWS, with its limiter.
     pub aws: Arc<Aws>,
     /// The registry; absent where there is none and none is to be made.
-    pub registry: Option<Arc<Registry>>,
+    pub registry: Option<SharedRegistry>,
     /// Counters for a progress bar.
     pub progress: Progress,
     /// Ends runs: what was committed stays.
@@ -72,10 +73,26 @@ impl Request {
         }
     }
 
-    /// Whether it is the plain run over everything in scope, which may take up what an interrupted one left.
+    /// Whether it may carry on what an interrupted run left that was asked for the same.
     #[must_use]
-    pub fn is_whole(&self) -> bool {
-        self.account.is_none() && self.region.is_none() && self.apis.is_empty() && self.published_after.is_none() && self.pick.is_none()
+    pub fn may_resume(&self) -> bool {
+        self.apis.is_empty() && self.pick.is_none()
+    }
+
+    /// What was asked for, so that a later run can tell whether it was asked for the same.
+    #[must_use]
+    pub fn document(&self) -> Value {
+        let Self { trigger: _, mode: _, account, region, apis, stages, published_after, past_max_new, pick, redeliver: _ } = self;
+        let apis: Vec<&str> = apis.iter().map(|api| api.api_id.as_str()).collect();
+        json!({
+            "account": account,
+            "region": region,
+            "apis": apis,
+            "stages": stages,
+            "published_after": published_after,
+            "past_max_new": past_max_new,
+            "pick": pick.is_some(),
+        })
     }
 }
 

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::book::Book;
 use super::context::{Context, NamedApi};
-use crate::config::{Connection, PublishedBy};
+use crate::config::{Connection, Existing, PublishedBy};
 use crate::discovery::{self, Account, DeploymentAsk, Wanted};
-use crate::inventory::{ApiId, Scope, ScopeLook};
+use crate::inventory::{ApiId, Family, Listing, Protocol, Scope, ScopeLook, ScopeState};
 use crate::plan::{Known, Plan, Rules, Selection, StageChoice, explained, fill_dates, plan};
 use crate::registry::RegistryError;
 
@@ -20,26 +21,56 @@ const PLANNED_AHEAD: usize = 64;
 /// One scope, looked at and planned.
 #[derive(Debug)]
 pub(super) struct Planned {
-    /// What is to be done.
-    pub(super) plan: Plan,
+    /// What was seen.
+    pub(super) look: ScopeLook,
     /// What was remembered when it was planned.
     pub(super) known: Known,
+    /// What is to be done.
+    pub(super) plan: Plan,
     /// Whether a failure is meant.
     pub(super) explained: bool,
-    /// The account's name.
-    pub(super) account_name: Option<String>,
-    /// APIs that were listed.
-    pub(super) apis: u64,
-    /// Requests to API Gateway.
-    pub(super) calls: u64,
-    /// Answers with status 429 among them.
-    pub(super) throttled: u64,
-    /// What could not be read but was not needed.
-    pub(super) notes: Vec<String>,
-    /// Whether only named APIs were asked for.
-    pub(super) selected: bool,
+    /// What a person or `max_new` holds back.
+    pub(super) hold: Hold,
+    /// Whether the dates that it is worth asking for were asked for.
+    pub(super) dated: bool,
     /// The way back to the account, for dates.
     pub(super) account: Arc<Account>,
+}
+
+/// Which of the APIs that a plan would register wait for approval instead.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// None.
+    #[default]
+    Nothing,
+    /// Every one.
+    All,
+    /// Every one but these.
+    AllBut(Arc<BTreeSet<ApiId>>),
+}
+
+impl Planned {
+    /// Plans what was seen against what is remembered now.
+    pub(super) fn plan_again(&mut self, brief: &Brief, known: Known) {
+        let now = (brief.context.clock)();
+        self.known = known;
+        self.plan = planned(brief, &self.look, &self.known, now);
+        self.apply_hold();
+    }
+
+    /// Holds back what is to be held back.
+    pub(super) fn hold(&mut self, hold: Hold) {
+        self.hold = hold;
+        self.apply_hold();
+    }
+
+    fn apply_hold(&mut self) {
+        match &self.hold {
+            Hold::Nothing => {}
+            Hold::All => self.plan.hold_new(&self.known, |_| false),
+            Hold::AllBut(spared) => self.plan.hold_new(&self.known, |id| spared.contains(id)),
+        }
+    }
 }
 
 /// What every looker of a run is given.
@@ -89,7 +120,7 @@ fn names_place(api: &NamedApi, account: &Account, region: &str) -> bool {
 }
 
 fn all_done(brief: &Brief, account: &Account, region: &str) -> bool {
-    crate::inventory::Family::ALL.into_iter().all(|family| {
+    Family::ALL.into_iter().all(|family| {
         brief.done.contains(&Scope {
             partition: account.partition.clone(),
             account_id: account.account_id.clone(),
@@ -105,7 +136,13 @@ async fn look_at_account(brief: &Arc<Brief>, account: Arc<Account>, sender: &mps
         let (brief, account, sender) = (Arc::clone(brief), Arc::clone(&account), sender.clone());
         places.spawn(async move { look_at_region(&brief, &account, &region, &sender).await });
     }
-    while places.join_next().await.is_some() {}
+    while let Some(ended) = places.join_next().await {
+        if let Err(error) = ended
+            && let Ok(panic) = error.try_into_panic()
+        {
+            std::panic::resume_unwind(panic);
+        }
+    }
 }
 
 async fn look_at_region(brief: &Brief, account: &Arc<Account>, region: &str, sender: &mpsc::Sender<Result<Planned, RegistryError>>) {
@@ -130,11 +167,11 @@ async fn looks(brief: &Brief, account: &Account, region: &str) -> Vec<ScopeLook>
     for api in brief.apis.iter().filter(|api| names_place(api, account, region)) {
         let wanted = Wanted::Api { api_id: api.api_id.clone(), family: api.family };
         for look in discovery::look(aws, account, region, &wanted, progress).await {
-            match by_scope.entry(look.scope.clone()) {
-                std::collections::btree_map::Entry::Vacant(place) => {
-                    place.insert(look);
+            match by_scope.get_mut(&look.scope) {
+                Some(first) => join(first, look),
+                None => {
+                    by_scope.insert(look.scope.clone(), look);
                 }
-                std::collections::btree_map::Entry::Occupied(mut place) => join(place.get_mut(), look),
             }
         }
     }
@@ -143,7 +180,7 @@ async fn looks(brief: &Brief, account: &Account, region: &str) -> Vec<ScopeLook>
 
 /// Joins two looks for named APIs at one scope.
 fn join(first: &mut ScopeLook, second: ScopeLook) {
-    if let crate::inventory::Listing::Failed(_) = second.listing {
+    if let Listing::Failed(_) = second.listing {
         first.listing = second.listing;
     }
     first.apis.extend(second.apis);
@@ -157,36 +194,28 @@ fn join(first: &mut ScopeLook, second: ScopeLook) {
 
 async fn plan_look(brief: &Brief, account: &Arc<Account>, mut look: ScopeLook) -> Result<Planned, RegistryError> {
     let known = brief.book.known(&brief.connection.name, &look.scope).await?;
-    let rules = rules_for(brief, &look.scope);
     fill_dates(&mut look.apis, |id, deployment| known.deployed_at(id, deployment));
     let now = (brief.context.clock)();
-    let mut planned = plan(&look, &known, &rules, now);
+    let mut plan = planned(brief, &look, &known, now);
     // Only where the newest deployment decides are dates needed before the decision; a date that AWS does not give passes.
-    if rules.published_after.is_some() && rules.published_by == PublishedBy::LastPublished {
-        let dates = ask_dates(&brief.context, account, &look.scope.region, &planned).await;
-        look.calls += dates.calls;
-        look.throttled += dates.throttled;
-        look.notes.extend(dates.notes);
-        fill_dates(&mut look.apis, |id, deployment| dates.dates.get(&(id.clone(), deployment.to_owned())).copied());
-        planned = plan(&look, &known, &rules, now);
+    let dated = brief.rules.published_after.is_some() && brief.rules.published_by == PublishedBy::LastPublished;
+    if dated {
+        let dates = ask_dates(&brief.context, account, &plan).await;
+        dates.fill(&mut look);
+        plan = planned(brief, &look, &known, now);
     }
-    if known.scope.first_look && brief.connection.entry.existing == crate::config::Existing::Record {
-        planned.record_existing();
+    let (state, scope) = (plan.settled.state, &look.scope);
+    let meant = explained(&brief.connection, Some(&scope.account_id), Some(&scope.region), state, now.date_naive());
+    let explained = meant && state != ScopeState::Complete;
+    Ok(Planned { look, known, plan, explained, hold: Hold::Nothing, dated, account: Arc::clone(account) })
+}
+
+fn planned(brief: &Brief, look: &ScopeLook, known: &Known, now: DateTime<Utc>) -> Plan {
+    let mut plan = plan(look, known, &rules_for(brief, &look.scope), now);
+    if known.scope.first_look && brief.connection.entry.existing == Existing::Record {
+        plan.record_existing();
     }
-    let state = planned.settled.state;
-    let meant = explained(&brief.connection, Some(&look.scope.account_id), Some(&look.scope.region), state, now.date_naive());
-    Ok(Planned {
-        explained: meant && state != crate::inventory::ScopeState::Complete,
-        account_name: look.account_name,
-        apis: look.apis.len() as u64,
-        calls: look.calls,
-        throttled: look.throttled,
-        notes: look.notes,
-        selected: !brief.apis.is_empty(),
-        account: Arc::clone(account),
-        plan: planned,
-        known,
-    })
+    plan
 }
 
 /// The connection's rules, with what a person named resolved to identities of this scope.
@@ -205,16 +234,32 @@ fn rules_for(brief: &Brief, scope: &Scope) -> Rules {
     rules
 }
 
+/// Dates of deployments, and what it took to get them.
+#[derive(Debug, Default)]
+pub(super) struct Dates(discovery::DeploymentDates);
+
+impl Dates {
+    /// Writes the dates, and what they cost, into a look.
+    pub(super) fn fill(self, look: &mut ScopeLook) {
+        let discovery::DeploymentDates { dates, notes, calls, throttled } = self.0;
+        fill_dates(&mut look.apis, |id, deployment| dates.get(&(id.clone(), deployment.to_owned())).copied());
+        look.notes.extend(notes);
+        look.calls += calls;
+        look.throttled += throttled;
+    }
+}
+
 /// Asks for the deployment dates that a plan is worth a call for.
-pub(super) async fn ask_dates(context: &Context, account: &Account, region: &str, plan: &Plan) -> discovery::DeploymentDates {
+pub(super) async fn ask_dates(context: &Context, account: &Account, plan: &Plan) -> Dates {
     let wanted = plan.wanted_deployments();
     if wanted.is_empty() {
-        return discovery::DeploymentDates::default();
+        return Dates::default();
     }
-    let protocol = |id: &ApiId| plan.entries.iter().find(|entry| entry.api.id == *id).map(|entry| entry.api.protocol);
+    let protocols: BTreeMap<&ApiId, Protocol> = plan.entries.iter().map(|entry| (&entry.api.id, entry.api.protocol)).collect();
     let ask = |(api, deployment_ids): (ApiId, BTreeSet<String>)| {
-        protocol(&api).map(|protocol| DeploymentAsk { protocol, deployment_ids, api })
+        let protocol = *protocols.get(&api)?;
+        Some(DeploymentAsk { api, protocol, deployment_ids })
     };
     let asks = wanted.into_iter().filter_map(ask).collect();
-    discovery::deployment_dates(&context.aws, account, region, asks, &context.progress).await
+    Dates(discovery::deployment_dates(&context.aws, account, &plan.scope.region, asks, &context.progress).await)
 }

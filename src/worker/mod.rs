@@ -1,3 +1,11 @@
-//! Runs: what joins discovery, the plan and the registry.
+//! Runs: what joins discovery, the plan and the registry. Nothing else wires the edges together.
 
+mod book;
+mod context;
+mod looking;
 pub mod report;
+mod run;
+
+pub use book::SharedRegistry;
+pub use context::{Candidate, Context, Mode, NamedApi, Pick, Request};
+pub use run::run;
