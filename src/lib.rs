@@ -3,3 +3,4 @@
 pub mod config;
 pub mod inventory;
 pub mod plan;
+pub mod registry;
