@@ -6,5 +6,6 @@ pub mod discovery;
 pub mod environment;
 pub mod inventory;
 pub mod plan;
+pub mod registry;
 pub mod secret;
 pub mod worker;

@@ -100,7 +100,7 @@ impl Failure {
 
 impl From<RegistryError> for Failure {
     fn from(error: RegistryError) -> Self {
-        Self { exit: Exit::Failed, message: error.to_string(), hint: error.hint() }
+        Self { exit: Exit::Failed, message: error.to_string(), hint: None }
     }
 }
 

@@ -16,7 +16,7 @@ pub fn start(global: &Global) {
     };
     // The AWS crates speak of requests at their own debug level; their bodies are none of a log's business.
     let default = format!("error,aboard={level}");
-    let filter = environment::text("ABOARD_LOG").and_then(|filter| EnvFilter::try_new(filter).ok());
+    let filter = environment::text("ABOARD_LOG").ok().flatten().and_then(|filter| EnvFilter::try_new(filter).ok());
     let filter = filter.unwrap_or_else(|| EnvFilter::new(default));
     let log = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match global.log_format {

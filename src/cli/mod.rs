@@ -17,6 +17,7 @@ mod progress;
 mod registry;
 mod runs;
 mod setup;
+mod signals;
 mod summary;
 mod support;
 mod test;
@@ -53,11 +54,29 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
     ended.unwrap_or_else(|failure| complain(&failure))
 }
 
-fn complain(failure: &Failure) -> Exit {
-    let mut stderr = io::stderr().lock();
-    let hint = failure.hint.as_ref().map(|hint| format!("\n  {hint}")).unwrap_or_default();
+/// Says something beside the result.
+fn say(text: &str) {
     // Where standard error is closed nobody can be told.
-    let _ = writeln!(stderr, "aboard: {}{hint}", failure.message);
+    let _ = writeln!(io::stderr().lock(), "aboard: {text}");
+}
+
+/// Who runs this process, for the history.
+fn actor() -> String {
+    let uid = nix::unistd::Uid::current();
+    match nix::unistd::User::from_uid(uid) {
+        Ok(Some(user)) => user.name,
+        _ => format!("uid {uid}"),
+    }
+}
+
+/// A command that has no CSV form.
+fn no_csv(command: &str) -> Failure {
+    Failure::usage(format!("{command} cannot be printed as csv")).hint("use -o text or -o json")
+}
+
+fn complain(failure: &Failure) -> Exit {
+    let hint = failure.hint.as_ref().map(|hint| format!("\n  {hint}")).unwrap_or_default();
+    say(&format!("{}{hint}", failure.message));
     failure.exit
 }
 

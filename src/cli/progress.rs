@@ -38,6 +38,13 @@ impl Bar {
     }
 }
 
+impl Bar {
+    /// Takes the bar away while something else is printed.
+    pub fn hide_while<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
+    }
+}
+
 fn draw(bar: &ProgressBar, progress: &Progress) {
     let now = progress.read();
     bar.set_length(now.scopes_total);

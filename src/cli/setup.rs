@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::args::Global;
 use super::exit::{Exit, Failure};
 use crate::config::{self, Checked, Config, Place};
-use crate::registry::Registry;
-use crate::{clock, environment};
+use crate::environment;
+use crate::registry::{Reader, Registry};
 
 /// Where the schedule file is looked for when nobody names it.
 const DEFAULT_FILES: [&str; 2] = ["schedules.toml", "/etc/aboard/schedules.toml"];
@@ -66,6 +66,20 @@ pub fn load(global: &Global) -> Result<Loaded, Failure> {
     }
 }
 
+/// The same, with its warnings on standard error.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_and_warn(global: &Global) -> Result<Loaded, Failure> {
+    let loaded = load(global)?;
+    if !global.quiet {
+        for warning in &loaded.warnings {
+            super::say(&format!("warning: {warning}"));
+        }
+    }
+    Ok(loaded)
+}
+
 /// Where the registry of this file is.
 #[must_use]
 pub fn registry_path(global: &Global, loaded: &Loaded) -> PathBuf {
@@ -75,7 +89,8 @@ pub fn registry_path(global: &Global, loaded: &Loaded) -> PathBuf {
 
 fn default_registry(file: &Path) -> PathBuf {
     // systemd gives several directories as a list with colons; the first is the unit's main one.
-    let state = environment::text("STATE_DIRECTORY").and_then(|list| list.split(':').next().map(PathBuf::from));
+    let state = environment::path("STATE_DIRECTORY");
+    let state = state.and_then(|list| list.to_string_lossy().split(':').next().map(PathBuf::from));
     let folder = state.unwrap_or_else(|| match file.parent() {
         Some(parent) if parent == Path::new("/etc/aboard") => PathBuf::from(SYSTEM_STATE),
         Some(parent) => parent.to_owned(),
@@ -88,10 +103,10 @@ fn default_registry(file: &Path) -> PathBuf {
 ///
 /// # Errors
 /// There is none, or it cannot be opened.
-pub fn open_to_read(global: &Global) -> Result<Registry, Failure> {
+pub fn open_to_read(global: &Global) -> Result<Reader, Failure> {
     let path = match &global.registry {
         Some(path) => path.clone(),
         None => registry_path(global, &load(global)?),
     };
-    Ok(Registry::open_read(&path, clock::now())?)
+    Ok(Registry::open_read(&path)?)
 }

@@ -24,6 +24,8 @@ mod walk;
 
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono_tz::Tz;
 use toml::de::DeTable;
 
 pub use model::*;
@@ -66,6 +68,13 @@ pub struct Checked {
     pub config: Config,
     /// What is suspicious in it, in the order of the file.
     pub warnings: Vec<Problem>,
+}
+
+/// The instant of a local time in a zone: the first valid one after a gap, the first pass of an overlap.
+#[must_use]
+pub fn instant_of(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
+    // A zone without any end to a gap has no such local time at all; then its offset does not matter.
+    format::time::instant(format::time::Moment::Local(local), zone).unwrap_or_else(|| local.and_utc())
 }
 
 /// Parses and checks a schedule file.

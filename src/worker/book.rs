@@ -1,7 +1,7 @@
 //! The registry as a run uses it: every call leaves the asynchronous threads, and there may be no registry at all.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
@@ -69,11 +69,7 @@ impl Book {
         body: impl FnOnce(&mut Registry) -> Result<T, RegistryError> + Send + 'static,
     ) -> Result<Option<T>, RegistryError> {
         let Some(registry) = self.registry.clone() else { return Ok(None) };
-        let task = tokio::task::spawn_blocking(move || {
-            // A panic elsewhere left at most an open transaction, which its drop rolled back.
-            let mut registry = registry.lock().unwrap_or_else(PoisonError::into_inner);
-            body(&mut registry)
-        });
+        let task = tokio::task::spawn_blocking(move || body(&mut lock(&registry)));
         match task.await {
             Ok(result) => result.map(Some),
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
@@ -87,30 +83,26 @@ impl Book {
         let selected = !request.apis.is_empty();
         let claimed = self
             .with(move |registry| {
-                let lock = match locks::lock_connection(registry.path(), &name, now) {
-                    Ok(Locking::Taken(lock)) => lock,
-                    Ok(Locking::Held(holder)) => return Ok(Err(running_already(&name, &holder))),
-                    Err(error) => return Ok(Err(cannot_lock(&name, &error))),
+                let lock = match only_run(registry, &name, now)? {
+                    Ok(lock) => lock,
+                    Err(refused) => return Ok(Err(refused)),
                 };
-                registry.interrupt_dead_runs(&name, now)?;
-                let resumable = registry.resumable(&name)?.filter(|left| may_resume && left.request == asked && now - left.started_at <= RESUME_WITHIN);
-                let resumes = resumable.as_ref().map(|left| left.run_id);
+                let left = registry.resumable(&name)?;
+                let left = left.filter(|left| may_resume && left.request == asked && now - left.started_at <= RESUME_WITHIN);
+                let resumes = left.as_ref().map(|left| left.run_id);
                 let new = NewRun {
                     connection: &name,
                     trigger: if resumes.is_some() { Trigger::Resume } else { trigger },
-                    due_at: resumable.as_ref().and_then(|left| left.due_at),
+                    due_at: left.as_ref().and_then(|left| left.due_at),
                     resumes,
                     selected,
                     request: &asked,
                     host: None,
                 };
-                let run_id = registry.begin_run(&new, now)?;
-                let mut lock = lock;
-                // What the lock's file says is only for the message to a second comer.
-                let _ = lock.set_run(run_id);
-                let committed = resumable.map(|left| left.committed).unwrap_or_default();
-                let done = committed.into_iter().filter(|(_, state)| *state == ScopeState::Complete).map(|(scope, _)| scope).collect();
-                Ok(Ok(Claim { run_id: Some(run_id), resumes, done, _lock: Some(lock) }))
+                let committed = left.as_ref().map(|left| left.committed.clone()).unwrap_or_default();
+                let complete = committed.into_iter().filter(|(_, state)| *state == ScopeState::Complete);
+                let done = complete.map(|(scope, _)| scope).collect();
+                begin(registry, lock, &new, done, now).map(Ok)
             })
             .await;
         match claimed {
@@ -178,11 +170,50 @@ impl Book {
     }
 
     /// Queues everything that a connection onboarded for one target again; answers how many deliveries that are.
-    pub(super) async fn redeliver(&self, target: &str, connection: &str, now: DateTime<Utc>) -> Result<u64, RegistryError> {
-        let (target, connection) = (target.to_owned(), connection.to_owned());
-        let queued = self.with(move |registry| registry.redeliver(&target, &connection, now)).await?;
-        Ok(queued.unwrap_or_default())
+    pub(super) async fn redeliver(&self, target: &str, connection: &str, by: &str, now: DateTime<Utc>) -> Result<u64, RegistryError> {
+        let (target, connection, by) = (target.to_owned(), connection.to_owned(), by.to_owned());
+        let queued = self.with(move |registry| registry.redeliver(&target, &connection, &by, now)).await?;
+        Ok(queued.map_or(0, |queued| queued.first + queued.again))
     }
+}
+
+/// The registry for a moment. A panic elsewhere left at most an open transaction, which its drop rolled back.
+pub(super) fn lock(registry: &SharedRegistry) -> MutexGuard<'_, Registry> {
+    registry.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Begins a run over named APIs only.
+pub(super) fn claim_selected(registry: &mut Registry, connection: &str, now: DateTime<Utc>) -> Result<Claim, RunError> {
+    let tell = |error: RegistryError| super::run::registry_error(&error);
+    let lock = only_run(registry, connection, now).map_err(tell)??;
+    let request = serde_json::json!({ "approve": true });
+    let new = NewRun { connection, trigger: Trigger::Manual, due_at: None, resumes: None, selected: true, request: &request, host: None };
+    begin(registry, lock, &new, BTreeSet::new(), now).map_err(tell)
+}
+
+/// Takes the lock of a connection's runs, and ends those whose process died.
+fn only_run(registry: &mut Registry, connection: &str, now: DateTime<Utc>) -> Result<Result<Lock, RunError>, RegistryError> {
+    match locks::lock_connection(registry.path(), connection, now) {
+        Ok(Locking::Taken(lock)) => {
+            registry.interrupt_dead_runs(connection, now)?;
+            Ok(Ok(lock))
+        }
+        Ok(Locking::Held(holder)) => Ok(Err(running_already(connection, &holder))),
+        Err(error) => Ok(Err(cannot_lock(connection, &error))),
+    }
+}
+
+fn begin(
+    registry: &mut Registry,
+    mut lock: Lock,
+    new: &NewRun<'_>,
+    done: BTreeSet<Scope>,
+    now: DateTime<Utc>,
+) -> Result<Claim, RegistryError> {
+    let run_id = registry.begin_run(new, now)?;
+    // What the lock's file says is only for the message to a second comer.
+    let _ = lock.set_run(run_id);
+    Ok(Claim { run_id: Some(run_id), resumes: new.resumes, done, _lock: Some(lock) })
 }
 
 /// Without a registry every look is the first one.

@@ -53,6 +53,8 @@ pub struct Request {
     pub pick: Option<Arc<dyn Pick>>,
     /// A target to which everything onboarded goes again.
     pub redeliver: Option<String>,
+    /// Who asked, for the history.
+    pub by: String,
 }
 
 impl Request {
@@ -70,6 +72,7 @@ impl Request {
             past_max_new: false,
             pick: None,
             redeliver: None,
+            by: String::new(),
         }
     }
 
@@ -82,7 +85,7 @@ impl Request {
     /// What was asked for, so that a later run can tell whether it was asked for the same.
     #[must_use]
     pub fn document(&self) -> Value {
-        let Self { trigger: _, mode: _, account, region, apis, stages, published_after, past_max_new, pick, redeliver: _ } = self;
+        let Self { trigger: _, mode: _, account, region, apis, stages, published_after, past_max_new, pick, redeliver: _, by: _ } = self;
         let apis: Vec<&str> = apis.iter().map(|api| api.api_id.as_str()).collect();
         json!({
             "account": account,

@@ -22,7 +22,7 @@ use crate::config::Connection;
 use crate::discovery::{self, Account};
 use crate::inventory::{AccountTrouble, ApiId, ScopeState};
 use crate::plan::{ApiState, Decision, Entry, Rules, explained};
-use crate::registry::{ApiDocument, Commit, Counts, Outcome, RegistryError, RunError, Trigger};
+use crate::registry::{ApiDocument, Commit, Counts, Outcome, RegistryError, RunError, RunId, Trigger};
 
 /// Runs a connection to its end, or to where it cannot go on. It does not fail by itself: the report says how it went.
 pub async fn run(context: &Context, connection: &Connection, request: &Request) -> RunReport {
@@ -67,7 +67,7 @@ impl From<RegistryError> for Ending {
 
 /// A registry's failure as a run tells it.
 pub(super) fn registry_error(error: &RegistryError) -> RunError {
-    RunError { kind: "registry".to_owned(), message: error.to_string(), hint: error.hint() }
+    RunError { kind: "registry".to_owned(), message: error.to_string(), hint: None }
 }
 
 struct Run {
@@ -105,7 +105,7 @@ impl Run {
         let waiting = self.look(&brief, accounts).await?;
         self.settle(&brief, waiting).await?;
         if let Some(target) = self.request.redeliver.clone().filter(|_| self.claim.run_id.is_some()) {
-            self.deliveries += self.book.redeliver(&target, &self.connection.name, (self.context.clock)()).await?;
+            self.deliveries += self.book.redeliver(&target, &self.connection.name, &self.request.by, (self.context.clock)()).await?;
         }
         Ok(())
     }
@@ -376,7 +376,7 @@ impl Run {
 }
 
 /// An entry as it is shown: as it stands after the commit at `committed`, or, where nothing was written, as it stood before.
-fn document(entry: &Entry, account_name: Option<&str>, connection: &str, committed: Option<DateTime<Utc>>) -> ApiDocument {
+pub(super) fn document(entry: &Entry, account_name: Option<&str>, connection: &str, committed: Option<DateTime<Utc>>) -> ApiDocument {
     let enters = entry.after == Some(ApiState::Onboarded) && entry.before != Some(ApiState::Onboarded);
     let onboarded_at = committed.filter(|_| enters).or(entry.onboarded_at);
     let document = ApiDocument::of_entry(entry, account_name, onboarded_at, connection);

@@ -1,0 +1,253 @@
+//! The registry: our SQLite record of every API ever seen, of runs, and of what targets are to be told. The only SQL.
+//!
+//! It is synchronous and reads no clock: callers pass `now` and run it where blocking is allowed. It decides nothing about APIs
+//! ([`crate::plan`] does) and sends nothing; it remembers, and it commits.
+//!
+//! Everything that belongs together is one transaction, begun `IMMEDIATE` so that it waits for other writers before it reads, and
+//! none spans a network call. `synchronous` is `FULL`: a delivery leaves only after the commit that wrote it, and what a target was
+//! told must not be forgotten by a power cut, which `NORMAL` allows in a write-ahead log. The price is one `fsync` a scope.
+//!
+//! [`Reader`] can only look; [`Registry`] is a reader that can write as well.
+
+mod baseline;
+mod commit;
+#[cfg(debug_assertions)]
+mod crash;
+mod document;
+mod error;
+mod history;
+mod known;
+pub mod locks;
+mod outbox;
+mod place;
+mod rows;
+mod runs;
+mod schema;
+mod status;
+#[cfg(test)]
+mod testing;
+mod values;
+
+use std::fs::OpenOptions;
+use std::io;
+use std::ops::Deref;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+
+pub use commit::{Commit, CommitScope, Committed};
+#[cfg(debug_assertions)]
+pub use crash::arm_crash;
+pub use document::ApiDocument;
+pub use error::{RegistryError, RegistryErrorKind};
+pub use history::{HistoryEvent, HistoryRow};
+pub use outbox::{DeliveryFilter, DeliveryRow, DeliveryState, Payload, delivery_key};
+pub use place::Place;
+pub use runs::{Counts, NewRun, Outcome, Resumable, RunError, RunFilter, RunId, RunRow, RunScope, Trigger};
+pub use schema::supported_version;
+pub use status::ScopeStatus;
+
+use schema::Found;
+
+/// How long a statement waits for another process's transaction.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Statements kept prepared; one commit uses some thirty.
+const STATEMENTS: usize = 64;
+
+/// An open registry that is only looked at.
+#[derive(Debug)]
+pub struct Reader {
+    connection: Connection,
+    path: PathBuf,
+    place: Place,
+}
+
+/// An open registry.
+#[derive(Debug)]
+pub struct Registry {
+    reader: Reader,
+}
+
+impl Deref for Registry {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        &self.reader
+    }
+}
+
+impl Registry {
+    /// Opens the registry at `path`, and makes it, with mode 0600, where there is none.
+    ///
+    /// # Errors
+    /// As [`Registry::open`], but for `Missing`; and `DirectoryMissing`.
+    pub fn create_or_open(path: &Path) -> Result<Self, RegistryError> {
+        let place = place::look(path)?;
+        let made = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+        match made {
+            // SQLite says better than the operating system what is wrong with a file that is there.
+            Err(error) if !path.exists() => return Err(RegistryError::new(path, refused(error))),
+            _ => {}
+        }
+        Self::open_file(path, place)
+    }
+
+    /// Opens the registry at `path`, and brings it to this binary's schema.
+    ///
+    /// # Errors
+    /// `Missing`, `NotARegistry`, `Newer`, `NetworkFileSystem`, `ReadOnly` and what SQLite and the disk may refuse.
+    pub fn open(path: &Path) -> Result<Self, RegistryError> {
+        let place = existing(path)?;
+        let empty = path.metadata().is_ok_and(|file| file.len() == 0);
+        if empty {
+            return Err(RegistryError::new(path, RegistryErrorKind::Missing));
+        }
+        Self::open_file(path, place)
+    }
+
+    fn open_file(path: &Path, place: Place) -> Result<Self, RegistryError> {
+        let opened = || -> Result<Connection, RegistryErrorKind> {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let mut connection = Connection::open_with_flags(path, flags)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            let found = schema::identify(&connection)?;
+            if connection.is_readonly("main")? {
+                return Err(RegistryErrorKind::ReadOnly);
+            }
+            if found != Found::Version(schema::supported_version()) {
+                schema::bring_up(&mut connection, path, &schema::migrations(), schema::supported_version())?;
+            }
+            prepare(&connection)?;
+            // A copy that was put in the registry's place has another journal mode. Where nothing changes, nothing is locked.
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            Ok(connection)
+        };
+        let connection = opened().map_err(|kind| RegistryError::new(path, kind))?;
+        Ok(Self { reader: Reader { connection, path: path.to_owned(), place } })
+    }
+
+    /// Opens the registry at `path` for reading only; neither it nor its schema changes.
+    ///
+    /// # Errors
+    /// As [`Registry::open`]; also `Older`, and `UnreadableLog` on a read-only disk.
+    pub fn open_read(path: &Path) -> Result<Reader, RegistryError> {
+        let place = existing(path)?;
+        let opened = || -> Result<Connection, RegistryErrorKind> {
+            let connection = match readable(&path.to_string_lossy(), OpenFlags::empty()) {
+                Err(error) if needs_shared_memory(&error) => open_immutable(path)?,
+                other => other?,
+            };
+            match schema::identify(&connection)? {
+                Found::Empty => return Err(RegistryErrorKind::Missing),
+                Found::Version(found) if found < schema::supported_version() => {
+                    return Err(RegistryErrorKind::Older { found, supported: schema::supported_version() });
+                }
+                Found::Version(found) if found > schema::supported_version() => {
+                    return Err(schema::newer(path, found, schema::supported_version()));
+                }
+                Found::Version(_) => {}
+            }
+            prepare(&connection)?;
+            connection.pragma_update(None, "query_only", true)?;
+            Ok(connection)
+        };
+        let connection = opened().map_err(|kind| RegistryError::new(path, kind))?;
+        Ok(Reader { connection, path: path.to_owned(), place })
+    }
+
+    /// Runs `body` in one transaction: all of it is committed, or nothing.
+    ///
+    /// Every transaction that writes goes through here.
+    fn write<T>(
+        &mut self,
+        body: impl FnOnce(&Transaction<'_>) -> Result<T, RegistryErrorKind>,
+    ) -> Result<T, RegistryError> {
+        let Reader { connection, path, .. } = &mut self.reader;
+        let work = || -> Result<T, RegistryErrorKind> {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = body(&transaction)?;
+            #[cfg(debug_assertions)]
+            crash::point(crash::Side::Before);
+            transaction.commit()?;
+            #[cfg(debug_assertions)]
+            crash::point(crash::Side::After);
+            Ok(value)
+        };
+        work().map_err(|kind| RegistryError::new(path, kind))
+    }
+}
+
+impl Reader {
+    /// The registry file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What kind of file system holds it.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Runs `body` against one state of the registry, whatever others commit meanwhile.
+    fn read<T>(&self, body: impl FnOnce(&Connection) -> Result<T, RegistryErrorKind>) -> Result<T, RegistryError> {
+        let work = || -> Result<T, RegistryErrorKind> {
+            let snapshot = self.connection.unchecked_transaction()?;
+            let value = body(&snapshot)?;
+            snapshot.rollback()?;
+            Ok(value)
+        };
+        work().map_err(|kind| RegistryError::new(&self.path, kind))
+    }
+}
+
+fn existing(path: &Path) -> Result<Place, RegistryError> {
+    match path.try_exists() {
+        Ok(true) => place::look(path),
+        Ok(false) => Err(RegistryError::new(path, RegistryErrorKind::Missing)),
+        Err(error) => Err(RegistryError::new(path, error)),
+    }
+}
+
+fn refused(error: io::Error) -> RegistryErrorKind {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => RegistryErrorKind::ReadOnly,
+        _ => error.into(),
+    }
+}
+
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "foreign_keys", true)
+}
+
+fn readable(name: &str, more: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+    let connection = Connection::open_with_flags(name, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(connection)
+}
+
+/// Whether reading failed for want of a place for the files that a write-ahead log needs.
+fn needs_shared_memory(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+}
+
+/// Opens a file that nobody can change, without the log and the shared memory that a changing one needs.
+fn open_immutable(path: &Path) -> Result<Connection, RegistryErrorKind> {
+    if place::beside(path, "-wal").metadata().is_ok_and(|log| log.len() > 0) {
+        return Err(RegistryErrorKind::UnreadableLog);
+    }
+    let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    Ok(readable(&format!("file:{path}?immutable=1"), OpenFlags::SQLITE_OPEN_URI)?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! What the registry promises, at the level of its public functions.
+
+mod commits;
