@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use aws_config::SdkConfig;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::sync::OnceCell;
 
-use super::aws::Aws;
+use super::aws::{self, Aws};
 use super::classify::{Ask, Failure, Kind};
 use super::http::Meter;
 use super::limiter::Bucket;
@@ -51,7 +53,7 @@ impl Account {
         let (rest_meter, http_meter) =
             (Meter::new(Arc::clone(&bucket), progress.clone()), Meter::new(Arc::clone(&bucket), progress.clone()));
         let config = aws.config(credentials, region);
-        let (rest, http) = aws.clients(&config, &self.account_id, region, &rest_meter, &http_meter);
+        let (rest, http) = aws::clients(&config, &aws.http, (&self.account_id, region), &rest_meter, &http_meter);
         let place = Arc::new(Place {
             partition: self.partition.clone(),
             account_id: self.account_id.clone(),
@@ -125,8 +127,8 @@ pub(super) struct Place {
     bucket: Arc<Bucket>,
     clients: Mutex<Clients>,
     identity: Arc<Identity>,
-    config: aws_config::SdkConfig,
-    http_client: aws_smithy_runtime_api::client::http::SharedHttpClient,
+    config: SdkConfig,
+    http_client: SharedHttpClient,
 }
 
 impl Place {
@@ -194,15 +196,9 @@ impl Place {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if clients.generation != generation {
             let config = self.config.to_builder().credentials_provider(credentials).build();
-            let rest =
-                aws_sdk_apigateway::config::Builder::from(&config).http_client(self.rest_meter.over(&self.http_client));
-            let http = aws_sdk_apigatewayv2::config::Builder::from(&config)
-                .http_client(self.http_meter.over(&self.http_client));
-            *clients = Clients {
-                generation,
-                rest: aws_sdk_apigateway::Client::from_conf(rest.build()),
-                http: aws_sdk_apigatewayv2::Client::from_conf(http.build()),
-            };
+            let scope = (self.account_id.as_str(), self.region.as_str());
+            let (rest, http) = aws::clients(&config, &self.http_client, scope, &self.rest_meter, &self.http_meter);
+            *clients = Clients { generation, rest, http };
         }
         clients.clone()
     }

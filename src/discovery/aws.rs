@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
@@ -86,32 +87,30 @@ impl Aws {
         self.base.to_builder().credentials_provider(credentials).region(Region::new(region.to_owned())).build()
     }
 
-    /// Clients of both families for one account and region, each through its scope's meter.
-    pub(super) fn clients(
-        &self,
-        config: &SdkConfig,
-        account_id: &str,
-        region: &str,
-        rest: &std::sync::Arc<Meter>,
-        http: &std::sync::Arc<Meter>,
-    ) -> (aws_sdk_apigateway::Client, aws_sdk_apigatewayv2::Client) {
-        // By default every account in a region shares one retry quota, so that one throttled account starves the others.
-        let quota = TokenBucket::builder().capacity(500).build();
-        let name = format!("apigateway-{account_id}-{region}");
-        let retries = RetryPartition::custom(name).token_bucket(quota).build();
-        let rest = aws_sdk_apigateway::config::Builder::from(config)
-            .http_client(rest.over(&self.http))
-            .retry_partition(retries.clone());
-        let http = aws_sdk_apigatewayv2::config::Builder::from(config)
-            .http_client(http.over(&self.http))
-            .retry_partition(retries);
-        (aws_sdk_apigateway::Client::from_conf(rest.build()), aws_sdk_apigatewayv2::Client::from_conf(http.build()))
-    }
-
     /// A loader with the process's HTTP client and settings, for what reads the environment anew.
     pub(super) fn loader(&self) -> ConfigLoader {
         loader(&self.http)
     }
+}
+
+/// Clients of both families for one account and region, each through its scope's meter.
+pub(super) fn clients(
+    config: &SdkConfig,
+    client: &SharedHttpClient,
+    scope: (&str, &str),
+    rest: &Arc<Meter>,
+    http: &Arc<Meter>,
+) -> (aws_sdk_apigateway::Client, aws_sdk_apigatewayv2::Client) {
+    let (account_id, region) = scope;
+    // By default every account in a region shares one retry quota, so that one throttled account starves the others.
+    let quota = TokenBucket::builder().capacity(500).build();
+    let retries = RetryPartition::custom(format!("apigateway-{account_id}-{region}")).token_bucket(quota).build();
+    let rest = aws_sdk_apigateway::config::Builder::from(config)
+        .http_client(rest.over(client))
+        .retry_partition(retries.clone());
+    let http =
+        aws_sdk_apigatewayv2::config::Builder::from(config).http_client(http.over(client)).retry_partition(retries);
+    (aws_sdk_apigateway::Client::from_conf(rest.build()), aws_sdk_apigatewayv2::Client::from_conf(http.build()))
 }
 
 fn loader(http: &SharedHttpClient) -> ConfigLoader {

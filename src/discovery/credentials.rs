@@ -48,21 +48,23 @@ impl From<NotThereYet> for AccountTrouble {
 pub async fn enter(aws: &Aws, connection: &Connection) -> Result<Vec<Result<Account, AccountTrouble>>, AccountTrouble> {
     let Regions::Named(regions) = &connection.regions else { return Err(NotThereYet::AllRegions.into()) };
     match &connection.credentials {
-        Means::AwsUser(user) => {
-            let account =
-                as_itself(aws, key(user), regions).await.map_err(|failure| trouble_of(None, failure.trouble()))?;
-            Ok(vec![Ok(account)])
-        }
-        Means::DefaultChain(chain) => {
-            let source = default_chain(aws, chain, regions).await;
-            let account =
-                as_itself(aws, source, regions).await.map_err(|failure| trouble_of(None, failure.trouble()))?;
-            Ok(vec![Ok(account)])
-        }
+        Means::AwsUser(user) => own_account(aws, key(user), regions).await,
+        Means::DefaultChain(chain) => own_account(aws, default_chain(aws, chain, regions).await, regions).await,
         Means::AssumeRole(role) => Ok(vec![assume(aws, role, regions).await.map_err(|failure| {
             trouble_of(Some(role.role_arn.account_id.clone()), role_trouble(&failure, &role.role_arn.arn))
         })]),
         Means::CentralRole(_) => Err(NotThereYet::CentralRole.into()),
+    }
+}
+
+async fn own_account(
+    aws: &Aws,
+    source: SharedCredentialsProvider,
+    regions: &[String],
+) -> Result<Vec<Result<Account, AccountTrouble>>, AccountTrouble> {
+    match as_itself(aws, source, regions).await {
+        Ok((account, _)) => Ok(vec![Ok(account)]),
+        Err(failure) => Err(trouble_of(None, failure.trouble())),
     }
 }
 
@@ -93,11 +95,16 @@ pub(super) struct Caller {
 }
 
 /// The account that the credentials belong to.
-async fn as_itself(aws: &Aws, source: SharedCredentialsProvider, regions: &[String]) -> Result<Account, Failure> {
+pub(super) async fn as_itself(
+    aws: &Aws,
+    source: SharedCredentialsProvider,
+    regions: &[String],
+) -> Result<(Account, Caller), Failure> {
     let current = SharedCredentialsProvider::new(source.clone());
     let caller = caller(aws, &current, &sts_regions(regions, None)).await?;
-    let identity = Identity::new(source, current, caller.region);
-    Ok(Account::new(caller.partition, caller.account_id, regions.to_vec(), identity))
+    let identity = Identity::new(source, current, caller.region.clone());
+    let account = Account::new(caller.partition.clone(), caller.account_id.clone(), regions.to_vec(), identity);
+    Ok((account, caller))
 }
 
 /// Who the credentials belong to; it needs no permission.
@@ -135,7 +142,7 @@ fn caller_of(arn: Option<&str>, account_id: Option<&str>, region: &str) -> Optio
 }
 
 /// Assumes the role at once, so that a refusal is known before any region is looked at; the session is the first that is used.
-async fn assume(aws: &Aws, role: &AssumeRole, regions: &[String]) -> Result<Account, Failure> {
+pub(super) async fn assume(aws: &Aws, role: &AssumeRole, regions: &[String]) -> Result<Account, Failure> {
     let ask = Ask::sts("AssumeRole", "sts:AssumeRole", role.role_arn.arn.clone());
     let source = source(aws, &role.source, regions).await;
     let external_id = role.external_id.as_ref().map(secret::resolve_value).transpose();
@@ -163,7 +170,7 @@ async fn assume(aws: &Aws, role: &AssumeRole, regions: &[String]) -> Result<Acco
 }
 
 /// A session lasts an hour: more is refused where the caller is a role itself, and renewing costs one call.
-pub(super) async fn role_provider(
+async fn role_provider(
     config: &SdkConfig,
     role: &RoleArn,
     session_name: &str,
@@ -202,11 +209,11 @@ pub(super) async fn default_chain(aws: &Aws, chain: &DefaultChain, regions: &[St
     loaded.credentials_provider().unwrap_or_else(|| SharedCredentialsProvider::new(Nobody))
 }
 
-pub(super) fn bad_reference(ask: &Ask, error: &SecretError) -> Failure {
+fn bad_reference(ask: &Ask, error: &SecretError) -> Failure {
     Failure { kind: Kind::Credentials, ..Failure::other(ask, &error.to_string()) }
 }
 
-pub(super) fn of_credentials(ask: &Ask, error: &CredentialsError) -> Failure {
+fn of_credentials(ask: &Ask, error: &CredentialsError) -> Failure {
     let (kind, cause) = kind_and_text_without_answer(error);
     // The call's name is in it where STS answered.
     let cause = if cause.starts_with(ask.call) { cause } else { format!("{}: {cause}", ask.call) };

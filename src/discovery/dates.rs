@@ -193,3 +193,94 @@ impl<'a> Search<'a> {
         self.at_end = self.token.is_none();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Asked, Log, REGION, Reply, account, aws};
+    use super::*;
+
+    fn ask(api_id: &str, protocol: Protocol, ids: &[&str]) -> DeploymentAsk {
+        let api = ApiId {
+            partition: "aws".to_owned(),
+            account_id: "111122223333".to_owned(),
+            region: REGION.to_owned(),
+            api_id: api_id.to_owned(),
+        };
+        DeploymentAsk { api, protocol, deployment_ids: ids.iter().map(|&id| id.to_owned()).collect() }
+    }
+
+    async fn dates(
+        asks: Vec<DeploymentAsk>,
+        answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+    ) -> (DeploymentDates, Log) {
+        let (aws, log) = aws(answer).await;
+        let dates = deployment_dates(&aws, &account("aws", REGION), REGION, asks, &Progress::default()).await;
+        (dates, log)
+    }
+
+    /// As `api/deployment=seconds`.
+    fn shown(dates: &DeploymentDates) -> Vec<String> {
+        dates.dates.iter().map(|((api, id), date)| format!("{}/{id}={}", api.api_id, date.timestamp())).collect()
+    }
+
+    #[tokio::test]
+    async fn one_deployment_is_asked_for_by_its_id_and_several_by_the_list() {
+        let asks = vec![
+            ask("a", Protocol::Rest, &["d1"]),
+            ask("b", Protocol::Rest, &["d1", "d2"]),
+            ask("h", Protocol::Http, &["d1"]),
+            ask("w", Protocol::WebSocket, &["d1", "d2"]),
+            ask("nothing", Protocol::Rest, &[]),
+        ];
+        let (found, log) = dates(asks, |asked| match (asked.path.as_str(), asked.parameter("position")) {
+            ("/restapis/a/deployments/d1", _) => Reply::json(r#"{"id":"d1","createdDate":100}"#),
+            ("/restapis/b/deployments", None) => {
+                Reply::json(r#"{"item":[{"id":"d9","createdDate":9},{"id":"d2","createdDate":200}],"position":"p"}"#)
+            }
+            ("/restapis/b/deployments", Some("p")) => {
+                Reply::json(r#"{"item":[{"id":"d1","createdDate":150}],"position":"more"}"#)
+            }
+            ("/v2/apis/h/deployments/d1", _) => Reply::json(
+                r#"{"deploymentId":"d1","createdDate":"1970-01-01T00:05:00Z","deploymentStatus":"DEPLOYED"}"#,
+            ),
+            ("/v2/apis/w/deployments", _) => Reply::json(
+                r#"{"items":[{"deploymentId":"d1","createdDate":"1970-01-01T00:06:40Z"},
+                    {"deploymentId":"d2","createdDate":"1970-01-01T00:06:40Z","deploymentStatus":"FAILED"}]}"#,
+            ),
+            other => panic!("nobody should ask for {other:?}"),
+        })
+        .await;
+        assert_eq!(shown(&found), ["a/d1=100", "b/d1=150", "b/d2=200", "h/d1=300", "w/d1=400"]);
+        assert_eq!((found.calls, log.all().len()), (5, 5), "the walk ends when all were found");
+        assert!(found.notes.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_failure_leaves_its_dates_unknown_and_is_noted_once() {
+        let asks = vec![
+            ask("a", Protocol::Rest, &["d1"]),
+            ask("b", Protocol::Rest, &["d1"]),
+            ask("c", Protocol::Rest, &["d1"]),
+            ask("gone", Protocol::Rest, &["d1"]),
+        ];
+        let (found, _) = dates(asks, |asked| match asked.path.as_str() {
+            "/restapis/c/deployments/d1" => Reply::json(r#"{"id":"d1","createdDate":100}"#),
+            "/restapis/gone/deployments/d1" => Reply::not_found(),
+            _ => Reply::error(403, "AccessDeniedException", "no"),
+        })
+        .await;
+        assert_eq!(shown(&found), ["c/d1=100"]);
+        let [note] = &found.notes[..] else { panic!("{:?}", found.notes) };
+        assert!(note.contains("2 APIs") && note.contains("GetDeployment"), "{note}");
+    }
+
+    #[tokio::test]
+    async fn a_list_that_goes_in_a_circle_ends() {
+        let (found, log) = dates(vec![ask("a", Protocol::Rest, &["d1", "d2"])], |_| {
+            Reply::json(r#"{"item":[{"id":"d1","createdDate":1}],"position":"p"}"#)
+        })
+        .await;
+        assert_eq!(shown(&found), ["a/d1=1"]);
+        assert_eq!(log.all().len(), 2);
+    }
+}

@@ -21,6 +21,7 @@ mod limiter;
 mod listed;
 mod look;
 mod page;
+pub mod probe;
 mod progress;
 mod rest;
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
@@ -15,7 +14,10 @@ use url::Url;
 
 use super::account::{Account, Identity};
 use super::aws::Aws;
-use crate::config::Limits;
+use crate::config::{
+    AssumeRole, AwsUser, Connection, Credentials, EntryRules, Filter, Limits, Patterns, Regions, RoleArn, SecretRef,
+    Source, Value,
+};
 
 pub(super) const ACCOUNT: &str = "111122223333";
 pub(super) const REGION: &str = "eu-west-1";
@@ -182,7 +184,43 @@ pub(super) async fn limited_aws(
 
 /// An account that was entered without asking anybody.
 pub(super) fn account(partition: &str, region: &str) -> Account {
-    let keys = SharedCredentialsProvider::new(Credentials::for_tests());
+    let keys = SharedCredentialsProvider::new(aws_credential_types::Credentials::for_tests());
     let identity = Identity::new(keys.clone(), keys, region.to_owned());
     Account::new(partition.to_owned(), ACCOUNT.to_owned(), vec![region.to_owned()], identity)
+}
+
+const ROLE: &str = "arn:aws:iam::999988887777:role/Reader";
+
+pub(super) fn connection(credentials: Credentials, regions: &[&str]) -> Connection {
+    Connection {
+        name: "test".to_owned(),
+        credentials,
+        regions: Regions::Named(regions.iter().map(|&region| region.to_owned()).collect()),
+        stages: Patterns::default(),
+        include: Filter::default(),
+        exclude: Filter::default(),
+        targets: Vec::new(),
+        entry: EntryRules::default(),
+        auto_onboard: None,
+        expected: Vec::new(),
+    }
+}
+
+/// A key whose secret stands in a file that lives as long as the folder.
+pub(super) fn user() -> (tempfile::TempDir, AwsUser) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    std::fs::write(&path, "very-secret-key\n").unwrap();
+    let secret_access_key = SecretRef::File(path);
+    let access_key_id = Value::Literal("AKIAEXAMPLE".to_owned());
+    (folder, AwsUser { access_key_id, secret_access_key, session_token: None })
+}
+
+pub(super) fn role(source: AwsUser) -> Credentials {
+    Credentials::AssumeRole(AssumeRole {
+        role_arn: RoleArn { arn: ROLE.to_owned(), partition: "aws".to_owned(), account_id: "999988887777".to_owned() },
+        session_name: "aboard".to_owned(),
+        external_id: Some(Value::Literal("external-1".to_owned())),
+        source: Source::AwsUser(source),
+    })
 }

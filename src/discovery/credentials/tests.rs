@@ -1,46 +1,10 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use super::super::testing::{ACCOUNT, Asked, REGION, Reply, aws};
+use super::super::testing::{ACCOUNT, Asked, REGION, Reply, aws, connection, role, user};
 use super::super::{Progress, Wanted, look};
 use super::*;
-use crate::config::{EntryRules, Filter, Patterns, SecretRef, Value};
+use crate::config::Patterns;
 use crate::inventory::Listing;
-
-const ROLE: &str = "arn:aws:iam::999988887777:role/Reader";
-
-fn connection(credentials: Means, regions: &[&str]) -> Connection {
-    Connection {
-        name: "test".to_owned(),
-        credentials,
-        regions: Regions::Named(regions.iter().map(|&region| region.to_owned()).collect()),
-        stages: Patterns::default(),
-        include: Filter::default(),
-        exclude: Filter::default(),
-        targets: Vec::new(),
-        entry: EntryRules::default(),
-        auto_onboard: None,
-        expected: Vec::new(),
-    }
-}
-
-/// A key whose secret stands in a file that lives as long as the folder.
-fn user() -> (tempfile::TempDir, AwsUser) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("key");
-    std::fs::write(&path, "very-secret-key\n").unwrap();
-    let secret_access_key = SecretRef::File(path);
-    let access_key_id = Value::Literal("AKIAEXAMPLE".to_owned());
-    (folder, AwsUser { access_key_id, secret_access_key, session_token: None })
-}
-
-fn role(source: AwsUser) -> Means {
-    Means::AssumeRole(AssumeRole {
-        role_arn: RoleArn { arn: ROLE.to_owned(), partition: "aws".to_owned(), account_id: "999988887777".to_owned() },
-        session_name: "aboard".to_owned(),
-        external_id: Some(Value::Literal("external-1".to_owned())),
-        source: Source::AwsUser(source),
-    })
-}
 
 fn empty(asked: &Asked) -> Reply {
     Reply::json(if asked.path.starts_with("/v2") { r#"{"items":[]}"# } else { r#"{"item":[]}"# })

@@ -1,6 +1,8 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::super::testing::{ACCOUNT, Asked, Log, REGION, Reply, account, aws, limited_aws};
 use super::*;
 use crate::config::Limits;
@@ -488,4 +490,96 @@ async fn in_a_partition_without_a_known_suffix_the_given_endpoint_is_used_and_re
     assert!(looks[0].notes[0].contains("aws-new"), "{:?}", looks[0].notes);
     assert_eq!(urls(&looks[1]), ["https://h1.execute-api.xx-new-1.example/v1"]);
     assert_eq!(looks[1].apis[0].instances[0].kind, InstanceKind::ExecuteApi);
+}
+
+/// JSON with the member names that the SDK looks for, at odd places and with odd values.
+fn json() -> impl Strategy<Value = serde_json::Value> {
+    const NAMES: [&str; 26] = [
+        "item",
+        "items",
+        "id",
+        "apiId",
+        "name",
+        "stageName",
+        "deploymentId",
+        "createdDate",
+        "autoDeploy",
+        "protocolType",
+        "apiEndpoint",
+        "domainName",
+        "domainNameId",
+        "domainNameStatus",
+        "endpointConfiguration",
+        "types",
+        "vpcEndpointIds",
+        "domainNameConfigurations",
+        "endpointType",
+        "basePath",
+        "restApiId",
+        "apiMappingKey",
+        "stage",
+        "tags",
+        "routingMode",
+        "disableExecuteApiEndpoint",
+    ];
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        any::<f64>().prop_map(|number| serde_json::json!(number)),
+        prop_oneof![
+            Just("REGIONAL"),
+            Just("PRIVATE"),
+            Just("EDGE"),
+            Just("HTTP"),
+            Just("a"),
+            Just("2026-01-02T03:04:05Z")
+        ]
+        .prop_map(Into::into),
+        ".{0,8}".prop_map(Into::into),
+    ];
+    leaf.prop_recursive(5, 48, 6, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+            proptest::collection::vec((proptest::sample::select(&NAMES[..]), inner), 0..6).prop_map(|members| {
+                members
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .collect::<serde_json::Map<_, _>>()
+                    .into()
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn no_answer_makes_a_look_panic_and_no_failure_counts_as_whole(
+        list in json(), list_status in prop_oneof![4 => Just(200_u16), 1 => Just(400), 1 => Just(403)],
+        stages in json(), domains in json(), mappings in json(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async move {
+            // Every other list is well formed as far as its first API, else little would be reached.
+            let listed = serde_json::json!({
+                "item": [{ "id": "a", "endpointConfiguration": list }], "items": [{ "apiId": "h", "protocolType": "HTTP", "tags": list }],
+            });
+            let (list, stages, domains, mappings) = (list.to_string(), stages.to_string(), domains.to_string(), mappings.to_string());
+            let (rest, http, _) = look_at(move |asked| match asked.path.as_str() {
+                "/restapis" if list_status != 200 => Reply::json(list.clone()).status(list_status),
+                "/restapis" | "/v2/apis" => Reply::json(listed.to_string()),
+                "/domainnames" | "/v2/domainnames" => Reply::json(domains.clone()),
+                path if path.ends_with("stages") => Reply::json(stages.clone()),
+                _ => Reply::json(mappings.clone()),
+            })
+            .await;
+            if list_status != 200 {
+                assert!(matches!(rest.listing, Listing::Failed(_)));
+            }
+            assert!(rest.apis.windows(2).all(|pair| pair[0].id < pair[1].id));
+            assert!(http.apis.iter().all(|api| !api.id.api_id.is_empty()));
+        });
+    }
 }
