@@ -174,10 +174,10 @@ proptest! {
             0..12,
         )
     ) {
-        let text: String = lines.iter().map(|(table, key, value)| format!("[{table}]\n{key} = {value}\n")).collect();
-        judge(&text)?;
-        let dotted: String = lines.iter().map(|(table, key, value)| format!("{table}.{key} = {value}\n")).collect();
-        judge(&dotted)?;
+        let text: Vec<String> = lines.iter().map(|(table, key, value)| format!("[{table}]\n{key} = {value}")).collect();
+        judge(&text.join("\n"))?;
+        let dotted: Vec<String> = lines.iter().map(|(table, key, value)| format!("{table}.{key} = {value}")).collect();
+        judge(&dotted.join("\n"))?;
     }
 
     #[test]
