@@ -16,6 +16,7 @@ mod problem;
 mod read;
 pub mod regions;
 mod report;
+mod scalar;
 mod schema;
 mod shape;
 mod suggest;

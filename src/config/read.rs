@@ -12,7 +12,7 @@ use toml::value::Datetime;
 use super::pattern::{Pattern, Patterns};
 use super::shape::{Shape, Table};
 use super::walk;
-use super::{Place, SecretRef, Value, format};
+use super::{Place, SecretRef, Value, format, scalar};
 
 /// A table of the file with its description and its place.
 #[derive(Clone)]
@@ -69,7 +69,7 @@ impl<'a> Node<'a> {
 
     fn scalar(&self, key: &str) -> Option<&'a DeValue<'a>> {
         let (value, shape) = self.raw(key)?;
-        walk::scalar(shape, value.get_ref()).is_ok().then(|| value.get_ref())
+        scalar::check(shape, value.get_ref()).is_ok().then(|| value.get_ref())
     }
 
     /// A table below.
@@ -124,11 +124,11 @@ impl<'a> Node<'a> {
     }
 
     pub(super) fn integer(&self, key: &str) -> Option<i64> {
-        self.scalar(key).and_then(walk::integer)
+        self.scalar(key).and_then(scalar::integer)
     }
 
     pub(super) fn number(&self, key: &str) -> Option<f64> {
-        self.scalar(key).and_then(walk::number)
+        self.scalar(key).and_then(scalar::number)
     }
 
     pub(super) fn duration(&self, key: &str) -> Option<Duration> {
@@ -197,12 +197,13 @@ impl<'a> Node<'a> {
 fn texts_of<'a>(value: &'a Spanned<DeValue<'a>>, shape: &'static Shape) -> Vec<(&'a str, Range<usize>)> {
     let (Shape::List { items, .. } | Shape::OneOrMore { items, .. }) = shape else { return Vec::new() };
     let right = |value: &'a Spanned<DeValue<'a>>| {
-        walk::scalar(items, value.get_ref()).ok()?;
+        scalar::check(items, value.get_ref()).ok()?;
         Some((value.get_ref().as_str()?, value.span()))
     };
-    match value.get_ref() {
-        DeValue::Array(list) => list.iter().filter_map(right).collect(),
-        _ => right(value).into_iter().collect(),
+    match (shape, value.get_ref()) {
+        (_, DeValue::Array(list)) => list.iter().filter_map(right).collect(),
+        (Shape::OneOrMore { .. }, _) => right(value).into_iter().collect(),
+        _ => Vec::new(),
     }
 }
 

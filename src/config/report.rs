@@ -106,11 +106,19 @@ impl<'a> Report<'a> {
     }
 
     fn excerpt(&self, lines: &Lines<'_>, line: &Range<usize>, span: &Range<usize>, before: usize) -> Option<Excerpt> {
+        // A finding about the file as a whole has no place in it.
+        if *span == (0..0) {
+            return None;
+        }
         let touching = || self.covers.iter().filter(|(cover, _)| cover.start < line.end && line.start < cover.end);
         if touching().any(|(cover, kind)| *kind == Cover::Line || cover.start < line.start) {
             return None;
         }
         let covered_from = touching().map(|(cover, _)| cover.start).min();
+        // The place itself must be in what is left of the line.
+        if covered_from.is_some_and(|covered| covered < span.start) {
+            return None;
+        }
         let visible = line.start..lines.boundary(covered_from.unwrap_or(line.end).min(line.end));
         let mut text = lines.text[visible.clone()].to_owned();
         if covered_from.is_some() {

@@ -19,6 +19,11 @@ impl Table {
         self.keys.iter().find(|key| key.name == name)
     }
 
+    /// Whether its keys are kinds, each a table of its own.
+    pub(super) fn holds_kinds(&self) -> bool {
+        self.keys.iter().all(|key| matches!(key.shape, Shape::Table(_)))
+    }
+
     /// The names of its keys.
     pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
         self.keys.iter().map(|key| key.name)

@@ -9,10 +9,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::format::{self, Format, quoted};
-use super::keys::{FILE, WEEKDAYS};
+use super::keys::FILE;
 use super::report::{Complaint, Report};
 use super::shape::{Shape, Table};
-use super::suggest;
+use super::{scalar, suggest};
 
 type Value<'a> = Spanned<DeValue<'a>>;
 
@@ -74,20 +74,40 @@ fn unknown_key(
     key: &Spanned<std::borrow::Cow<'_, str>>,
     value: &Value<'_>,
 ) {
-    // Nobody knows what it is: a misspelt or misplaced key may hold a secret.
-    report.cover_unknown(&value.span());
     let name = key.get_ref().as_ref();
+    cover_unknown(report, name, value);
     let hint = meant(given, table, name).map(|name| format!("did you mean \"{name}\"?"));
-    let hint = hint.or_else(|| home_of(name).map(|home| format!("it belongs in {home}")));
+    let hint = hint.or_else(|| if table.holds_kinds() { Some(kind_of(table, name)) } else { home_of(name) });
     let hint = hint.or_else(|| (table.keys.len() <= 6).then(|| format!("the keys here are {}", listed(table.names()))));
     report.error(&key.span(), path, Complaint::new("is not a known key").maybe(hint));
+}
+
+/// Covers every value in what nobody knows the meaning of: a misspelt or misplaced key may hold a secret.
+fn cover_unknown(report: &mut Report<'_>, name: &str, value: &Value<'_>) {
+    match value.get_ref() {
+        DeValue::Table(entries) => {
+            entries.iter().for_each(|(key, value)| cover_unknown(report, key.get_ref(), value));
+        }
+        DeValue::Array(items) => items.iter().for_each(|item| cover_unknown(report, name, item)),
+        _ if ["secret", "token", "key", "pass", "auth"].iter().any(|word| name.to_lowercase().contains(word)) => {
+            report.cover_secret(&value.span());
+        }
+        _ => report.cover_unknown(&value.span()),
+    }
+}
+
+/// Which kinds have a key that was put beside them, or else which there are.
+fn kind_of(kinds: &'static Table, name: &str) -> String {
+    let having = kinds.keys.iter().filter(|kind| kind.shape.table().is_some_and(|table| table.key(name).is_some()));
+    let having: Vec<&str> = having.map(|kind| kind.name).collect();
+    if having.is_empty() { one_of(kinds) } else { format!("it belongs inside {}", having.join(" or ")) }
 }
 
 /// The table that a key belongs in, where there is exactly one.
 fn home_of(name: &str) -> Option<String> {
     let mut homes = BTreeSet::new();
     collect_homes(&FILE, name, "", &mut homes);
-    if homes.len() == 1 { homes.pop_first() } else { None }
+    if homes.len() == 1 { homes.pop_first().map(|home| format!("it belongs in {home}")) } else { None }
 }
 
 fn collect_homes(table: &'static Table, name: &str, path: &str, homes: &mut BTreeSet<String>) {
@@ -140,17 +160,18 @@ fn value(report: &mut Report<'_>, given: &Value<'_>, shape: &'static Shape, path
             value(report, given, items, path, key);
         }
         (Shape::Secret, _) => secret(report, given, path),
-        (_, found) => match scalar(shape, found) {
-            Ok(()) => cover_delicate(report, shape, &span),
-            Err(Some(complaint)) => {
-                cover_delicate(report, shape, &span);
-                report.error(&span, path, complaint);
+        (_, found) => {
+            cover_delicate(report, shape, &span);
+            match scalar::check(shape, found) {
+                Ok(()) => {}
+                Err(Some(complaint)) => {
+                    report.error(&span, path, complaint);
+                }
+                Err(None) => {
+                    wrong_kind(report, given, &shape.name(), path, shape);
+                }
             }
-            Err(None) => {
-                cover_delicate(report, shape, &span);
-                wrong_kind(report, given, &shape.name(), path, shape);
-            }
-        },
+        }
     }
 }
 
@@ -199,10 +220,11 @@ fn one_kind(report: &mut Report<'_>, given: &DeTable<'_>, kinds: &'static Table,
 
 fn named(report: &mut Report<'_>, given: &DeTable<'_>, shape: &'static Shape, path: &str) {
     for (key, value) in given {
+        let below = join(path, key.get_ref());
         if let Err(complaint) = Format::Name.check(key.get_ref()) {
-            report.error(&key.span(), path, complaint);
+            report.error(&key.span(), &below, complaint);
         }
-        self::value(report, value, shape, &join(path, key.get_ref()), &key.span());
+        self::value(report, value, shape, &below, &key.span());
     }
 }
 
@@ -239,13 +261,13 @@ fn wrong_kind(report: &mut Report<'_>, given: &Value<'_>, wanted: &str, path: &s
     let found = given.get_ref();
     // A secret may be inside, or this may be one that was put in the wrong place.
     if matches!(found, DeValue::Table(_) | DeValue::Array(_)) || shape.may_hold_secret() {
-        report.cover_unknown(&given.span());
+        cover_unknown(report, "", given);
     }
     let hint = match (shape, found) {
         (Shape::List { .. }, DeValue::String(text)) if text.len() <= 60 => Some(format!("write [{}]", quoted(text))),
-        (Shape::Instant | Shape::Date, DeValue::String(_)) => Some("leave the quotes away".to_owned()),
+        (Shape::Instant | Shape::Date, DeValue::String(_)) => Some("leave out the quotes".to_owned()),
         (Shape::Integer { .. } | Shape::Number | Shape::Boolean, DeValue::String(_)) => {
-            Some("leave the quotes away".to_owned())
+            Some("leave out the quotes".to_owned())
         }
         _ => None,
     };
@@ -256,108 +278,13 @@ fn wrong_kind(report: &mut Report<'_>, given: &Value<'_>, wanted: &str, path: &s
 fn kind_name(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a text",
-        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Integer(_) => "a number",
+        DeValue::Float(_) => "a number with a point",
         DeValue::Boolean(_) => "true or false",
         DeValue::Datetime(moment) if moment.date.is_none() => "a time without quotes",
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
-    }
-}
-
-/// Checks a value that holds no others: `Err(None)` if it is of the wrong kind altogether.
-pub(super) fn scalar(shape: &Shape, given: &DeValue<'_>) -> Result<(), Option<Complaint>> {
-    match (shape, given) {
-        (Shape::Text(format), DeValue::String(text)) => format.check(text).map_err(Some),
-        (Shape::TextOrReference(format), DeValue::String(text)) => {
-            if text.starts_with("env:") || text.starts_with("file:") {
-                format::text::reference(text).map_err(Some)
-            } else {
-                format.check(text).map_err(Some)
-            }
-        }
-        (Shape::Choice(words), DeValue::String(text)) => choice(words, text).map_err(Some),
-        (Shape::Boolean, DeValue::Boolean(_)) => Ok(()),
-        (Shape::Integer { least, most }, DeValue::Integer(_)) => match integer(given) {
-            Some(number) if (*least..=*most).contains(&number) => Ok(()),
-            Some(number) if number < *least => Err(Some(Complaint::new(format!("{number} is less than {least}")))),
-            Some(number) => Err(Some(Complaint::new(format!("{number} is more than {most}")))),
-            None => Err(Some(Complaint::new("the number is too large"))),
-        },
-        (Shape::Number, DeValue::Integer(_) | DeValue::Float(_)) => match number(given) {
-            Some(number) if number.is_finite() && number >= 0.0 => Ok(()),
-            _ => Err(Some(Complaint::new("must be a finite number that is not negative"))),
-        },
-        (Shape::Duration { least, most }, DeValue::String(text)) => duration(text, *least, *most).map_err(Some),
-        (Shape::Day, DeValue::Integer(_)) => match integer(given) {
-            Some(1..=28) => Ok(()),
-            Some(29..=31) => {
-                Err(Some(Complaint::new("not every month has this day").hint("write \"last\" for the last one")))
-            }
-            _ => Err(Some(Complaint::new("a day of the month is 1 to 28, or \"last\""))),
-        },
-        (Shape::Day, DeValue::String(text)) => day(text).map_err(Some),
-        (Shape::Date, DeValue::Datetime(moment)) if moment.date.is_some() => match format::time::date(moment) {
-            Some(_) => Ok(()),
-            None => Err(Some(Complaint::new("must be a date that exists, without a time"))),
-        },
-        (Shape::Instant, DeValue::Datetime(moment)) if moment.date.is_some() => match format::time::moment(moment) {
-            Some(_) => Ok(()),
-            None => Err(Some(Complaint::new("must be a date that exists"))),
-        },
-        _ => Err(None),
-    }
-}
-
-fn choice(words: &[&'static str], text: &str) -> Result<(), Complaint> {
-    if words.contains(&text) {
-        return Ok(());
-    }
-    let all: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-    Err(Complaint::new(format!("{} is not one of {}", quoted(text), all.join(", ")))
-        .maybe(suggest::did_you_mean(text, words.iter().copied())))
-}
-
-fn day(text: &str) -> Result<(), Complaint> {
-    if WEEKDAYS.contains(&text) || text == "last" {
-        return Ok(());
-    }
-    let short = WEEKDAYS.into_iter().find(|name| text.len() >= 2 && name.starts_with(&text.to_lowercase()));
-    let nearest = short.or_else(|| suggest::nearest(text, WEEKDAYS.into_iter().chain(["last"])));
-    let hint = nearest.map(|name| format!("did you mean \"{name}\"?"));
-    let hint = hint.or_else(|| text.parse::<u8>().is_ok().then(|| "leave the quotes away".to_owned()));
-    Err(Complaint::new(format!("{} is neither a weekday nor \"last\"", quoted(text))).maybe(hint))
-}
-
-fn duration(text: &str, least: u64, most: u64) -> Result<(), Complaint> {
-    let duration = format::time::duration(text)?;
-    let shown = |seconds| format::time::duration_text(std::time::Duration::from_secs(seconds));
-    if duration.is_zero() && least > 0 {
-        return Err(Complaint::new("must be longer than nothing"));
-    }
-    // A bound of one second means no more than that; parts of a second are fine.
-    if least > 1 && duration < std::time::Duration::from_secs(least) {
-        return Err(Complaint::new(format!("{} is shorter than {}", quoted(text), shown(least))));
-    }
-    if duration > std::time::Duration::from_secs(most) {
-        return Err(Complaint::new(format!("{} is longer than {}", quoted(text), shown(most))));
-    }
-    Ok(())
-}
-
-/// The value of an integer that fits.
-pub(super) fn integer(value: &DeValue<'_>) -> Option<i64> {
-    let integer = value.as_integer()?;
-    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
-}
-
-/// The value of an integer or float.
-pub(super) fn number(value: &DeValue<'_>) -> Option<f64> {
-    match value {
-        // Decimal digits parse as a float without a lossy cast; other radixes are small numbers in practice.
-        DeValue::Integer(_) => integer(value)?.to_string().parse().ok(),
-        DeValue::Float(float) => float.as_str().parse().ok(),
-        _ => None,
     }
 }
 

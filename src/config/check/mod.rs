@@ -33,9 +33,9 @@ pub(super) fn file(report: &mut Report<'_>, file: &Node<'_>, place: &Place) -> O
 
     let mut connections = BTreeMap::new();
     let nodes = file.named("connections");
-    if nodes.is_empty() && (file.lacks("connections") || file.has("connections")) && !report.has_errors() {
+    if nodes.is_empty() && !report.has_errors() {
         let complaint = Complaint::new("the file names no connection, so there is nothing to look at");
-        report.warning(&file.span("connections"), "", complaint.hint("add a table [connections.NAME]"));
+        report.warning(&(0..0), "", complaint.hint("add a table [connections.NAME]"));
     }
     for (name, node) in nodes {
         if let Some(connection) = connection::connection(report, name, &node, &target_names, place) {

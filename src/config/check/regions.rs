@@ -31,7 +31,7 @@ pub(super) fn regions(
                 report.error(span, &path, complaint.hint("exceptions follow \"all\", as in [\"all\", \"!ap-*\"]"));
             } else if !matches_any(glob) {
                 let complaint = Complaint::new(format!("\"{text}\" matches no region that is known"));
-                report.warning(span, &path, complaint.maybe(nearest(glob)));
+                report.warning(span, &path, complaint);
             }
             continue;
         }

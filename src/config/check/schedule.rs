@@ -65,11 +65,9 @@ fn recurrence(report: &mut Report<'_>, node: &Node<'_>) -> Option<Recurrence> {
     if node.has("cron") {
         let beside: Vec<&str> = ["frequency", "day", "time"].into_iter().filter(|key| node.has(key)).collect();
         if !beside.is_empty() {
-            let complaint = Complaint::new(format!(
-                "stands instead of frequency, day and time, but {} is there too",
-                beside.join(" and ")
-            ));
-            report.error(&node.key_span("cron"), &node.path("cron"), complaint.hint("keep one or the other"));
+            let complaint = Complaint::new("stands instead of frequency, day and time");
+            let hint = format!("remove {}, or cron", beside.join(" and "));
+            report.error(&node.key_span("cron"), &node.path("cron"), complaint.hint(hint));
             return None;
         }
         return Some(Recurrence::Cron { expression: node.text("cron")?.to_owned() });
