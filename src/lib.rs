@@ -1,5 +1,6 @@
 //! aboard: watches AWS API Gateway and registers new APIs where teams work.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod discovery;

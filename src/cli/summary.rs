@@ -124,12 +124,17 @@ fn apis<W: Write>(report: &RunReport, detail: Detail, output: &mut Output<W>) ->
         Detail::Everything => report.apis.iter().collect(),
         Detail::News => report.apis.iter().filter(is_news).take(MOST_NEWS).collect(),
     };
-    output.table(&["DECISION", "REASON", "API", "PROTOCOL", "NAME", "ADDRESS"], shown.iter().map(|api| row(api)))?;
+    table(shown, output)?;
     let news = report.apis.iter().filter(is_news).count();
     if detail == Detail::News && news > MOST_NEWS {
         output.line(&format!("  and {} more; -v lists every API", news - MOST_NEWS))?;
     }
     Ok(())
+}
+
+/// APIs with what was decided about each.
+pub(super) fn table<'a, W: Write>(apis: impl IntoIterator<Item = &'a ApiDocument>, output: &mut Output<W>) -> Result<(), Failure> {
+    output.table(&["DECISION", "REASON", "API", "PROTOCOL", "NAME", "ADDRESS"], apis.into_iter().map(row))
 }
 
 fn row(api: &ApiDocument) -> Vec<String> {
