@@ -1,3 +1,7 @@
-//! The `aboard` command.
+//! The `aboard` command: arguments in, exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    aboard::cli::main(std::env::args_os()).into()
+}

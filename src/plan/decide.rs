@@ -163,6 +163,7 @@ fn blank(api: Api, known: Option<&KnownApi>) -> Entry {
         awaiting: known.is_some_and(|known| known.awaiting),
         date_unknown: false,
         absent_since: None,
+        onboarded_at: known.and_then(|known| known.onboarded_at),
         left_out: known.map(|known| known.left_out.clone()).unwrap_or_default(),
         instances: known.map(|known| known.instances.clone()).unwrap_or_default(),
         added: Vec::new(),

@@ -24,6 +24,7 @@
 
 mod addresses;
 mod decide;
+mod explained;
 mod known;
 mod rules;
 mod settle;
@@ -34,6 +35,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use decide::{closed_account, plan};
+pub use explained::explained;
 pub use known::{Ignored, Known, KnownApi, KnownInstance, KnownScope, Told};
 pub use rules::{Rules, Selection, StageChoice};
 pub use settle::{Settled, settle};
@@ -249,6 +251,8 @@ pub struct Entry {
     pub date_unknown: bool,
     /// When a complete look first missed it.
     pub absent_since: Option<DateTime<Utc>>,
+    /// When it was onboarded before this; absent where it was not.
+    pub onboarded_at: Option<DateTime<Utc>>,
     /// Stages that a person left out.
     pub left_out: BTreeSet<String>,
     /// Registered addresses after this, by URL.
@@ -376,6 +380,8 @@ pub fn fill_dates(apis: &mut [Api], date_of: impl Fn(&ApiId, &str) -> Option<Dat
     }
 }
 
+#[cfg(test)]
+mod fixtures;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

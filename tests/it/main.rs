@@ -1,1 +1,5 @@
 //! Behaviour of the whole, through the real binary.
+
+mod config_files;
+mod config_properties;
+mod config_schema;

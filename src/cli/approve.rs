@@ -1,0 +1,47 @@
+//! `approve`: releases what `max_new` or a person's choice held back.
+
+use std::io::Write;
+
+use serde_json::json;
+
+use super::args::{Format, Global};
+use super::exit::{Exit, Failure};
+use super::output::Output;
+use super::{naming, setup, summary, walk};
+use crate::clock;
+use crate::plan::Decision;
+use crate::registry::Registry;
+use crate::worker;
+
+/// Registers what awaits approval on a connection.
+pub(super) fn approve<W: Write>(global: &Global, connection: &str, output: &mut Output<W>) -> Result<Exit, Failure> {
+    let loaded = setup::load_and_warn(global)?;
+    let config = &loaded.config;
+    let connection = config.connections.get(connection).ok_or_else(|| naming::no_connection(config, connection))?;
+    let registry = walk::share(Registry::open(&setup::registry_path(global, &loaded))?);
+    let approval = worker::approve(&registry, config, connection, &super::actor(), clock::now());
+    let approval = approval.map_err(|error| Failure { exit: Exit::Failed, message: error.message, hint: error.hint })?;
+    match global.output {
+        Format::Csv => return Err(super::no_csv("approve")),
+        Format::Json => output.json(&json!({
+            "connection": connection.name,
+            "run_id": approval.run_id,
+            "counts": approval.counts,
+            "deliveries": approval.deliveries,
+            "apis": approval.apis,
+        }))?,
+        Format::Text if approval.run_id.is_none() => {
+            output.line(&format!("nothing awaits approval on {}", connection.name))?;
+        }
+        Format::Text => {
+            let left_out = approval.apis.iter().filter(|api| api.decision == Some(Decision::Excluded)).count();
+            let not = if left_out == 0 { String::new() } else { format!("; {left_out} that the rules no longer choose stay out") };
+            let run = approval.run_id.map(|run| format!(" (run {run})")).unwrap_or_default();
+            output.line(&format!("{}: approved{run}: {} onboarded{not}", connection.name, approval.counts.onboard))?;
+            if global.verbose > 0 {
+                summary::table(&approval.apis, output)?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}

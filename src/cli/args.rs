@@ -1,0 +1,245 @@
+//! The command line as it is typed.
+
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Looks on a schedule at AWS API Gateway and registers new APIs where teams work.
+#[derive(Debug, Parser)]
+#[command(name = "aboard", version, propagate_version = true, subcommand_required = true, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What all commands share.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 usage, invalid file or ambiguous name; 3 partly (a scope failed without explanation, approval awaited); 130 interrupted.";
+
+/// What all commands share.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Schedule file [default: ./schedules.toml, then /etc/aboard/schedules.toml].
+    #[arg(long, global = true, env = "ABOARD_CONFIG", value_name = "FILE", help_heading = "Global options")]
+    pub config: Option<PathBuf>,
+    /// Registry file, instead of the one that the schedule file names.
+    #[arg(long, global = true, env = "ABOARD_REGISTRY", value_name = "FILE", help_heading = "Global options")]
+    pub registry: Option<PathBuf>,
+    /// Form of what is printed on standard output; csv for apis and runs.
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Text, value_name = "FORM", help_heading = "Global options")]
+    pub output: Format,
+    /// Form of the log on standard error.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORM", help_heading = "Global options")]
+    pub log_format: LogFormat,
+    /// Say more; twice for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    pub verbose: u8,
+    /// Say nothing but errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
+    pub quiet: bool,
+}
+
+/// Form of what is printed on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Tables and sentences.
+    Text,
+    /// JSON with fixed names.
+    Json,
+    /// Comma-separated values.
+    Csv,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One line a message.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Validate the schedule file.
+    Check,
+    /// Try each credential step and each permission that the file needs.
+    Test(Which),
+    /// Show what is there, with the decision for each API; writes nothing.
+    Discover(Discover),
+    /// Run now, by the same rules as the schedule.
+    Onboard(Onboard),
+    /// Register what `max_new` held back.
+    Approve {
+        /// The connection.
+        connection: String,
+    },
+    /// Keep one API out, visibly.
+    Ignore {
+        /// The API: id, region/id, account/region/id, ARN or one of its URLs.
+        api: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Last day on which it counts (UTC).
+        #[arg(long, value_name = "DATE")]
+        until: Option<NaiveDate>,
+    },
+    /// Let an ignored API in again.
+    Unignore {
+        /// The API: id, region/id, account/region/id, ARN or one of its URLs.
+        api: String,
+    },
+    /// List the registry.
+    Apis(Apis),
+    /// Say why one API is, or is not, onboarded.
+    Explain {
+        /// The API: id, region/id, account/region/id, ARN or one of its URLs.
+        api: String,
+    },
+    /// List runs, or show one with its scopes.
+    Runs {
+        /// The run.
+        id: Option<i64>,
+        /// Only runs of this connection.
+        #[arg(long, value_name = "NAME")]
+        connection: Option<String>,
+        /// At most this many, the newest first.
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: usize,
+    },
+    /// Look after the registry file.
+    #[command(subcommand)]
+    Registry(Registry),
+    /// Print the JSON Schema of the schedule file.
+    Schema,
+    /// Print a completion script.
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one page a command into a directory.
+    Man {
+        /// Directory to write to.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// Which connections.
+#[derive(Clone, Debug, Args)]
+pub struct Which {
+    /// The connections, by name.
+    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "CONNECTION")]
+    pub connections: Vec<String>,
+    /// Every connection in the file.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// Where to look.
+#[derive(Clone, Debug, Args)]
+pub struct Where {
+    /// Only this account.
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Option<String>,
+    /// Only this region.
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+}
+
+/// `discover`.
+#[derive(Clone, Debug, Args)]
+pub struct Discover {
+    /// Which connections.
+    #[command(flatten)]
+    pub which: Which,
+    /// Where to look.
+    #[command(flatten)]
+    pub place: Where,
+}
+
+/// `onboard`.
+#[derive(Clone, Debug, Args)]
+pub struct Onboard {
+    /// Which connections.
+    #[command(flatten)]
+    pub which: Which,
+    /// Where to look.
+    #[command(flatten)]
+    pub place: Where,
+    /// Exactly this API, whatever filters and dates say; may be given several times.
+    #[arg(long, value_name = "API")]
+    pub api: Vec<String>,
+    /// Only this stage of it; the others stay out until they are selected; may be given several times.
+    #[arg(long, value_name = "STAGE", requires = "api")]
+    pub stage: Vec<String>,
+    /// Only APIs published on or after this day, instead of the file's `published_after`.
+    #[arg(long, value_name = "DATE")]
+    pub published_after: Option<NaiveDate>,
+    /// Show what would be done and write nothing.
+    #[arg(long, conflicts_with_all = ["pick", "redeliver"])]
+    pub dry_run: bool,
+    /// Ask on the terminal which of the new APIs to register.
+    #[arg(long)]
+    pub pick: bool,
+    /// Register however many there are, past `max_new`.
+    #[arg(long)]
+    pub yes: bool,
+    /// Send everything that the connection onboarded to this target again.
+    #[arg(long, value_name = "TARGET")]
+    pub redeliver: Option<String>,
+}
+
+/// `apis`.
+#[derive(Clone, Debug, Args)]
+pub struct Apis {
+    /// Only APIs that this connection decided upon.
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<String>,
+    /// Only APIs in this state.
+    #[arg(long, value_parser = ["onboarded", "excluded", "gone", "seen"])]
+    pub state: Option<String>,
+    /// Only APIs with this decision.
+    #[arg(long, value_parser = ["onboard", "already_onboarded", "excluded", "gone", "held"])]
+    pub decision: Option<String>,
+    /// Only APIs with this reason.
+    #[arg(long, value_name = "REASON")]
+    pub reason: Option<String>,
+    /// Only this account.
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Option<String>,
+    /// Only this region.
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// Only this protocol.
+    #[arg(long, value_parser = ["REST", "HTTP", "WEBSOCKET"], ignore_case = true)]
+    pub protocol: Option<String>,
+    /// Only names that match this glob.
+    #[arg(long, value_name = "GLOB")]
+    pub name: Option<String>,
+    /// Only APIs with this tag; a glob for the value.
+    #[arg(long, value_name = "KEY=GLOB")]
+    pub tag: Option<String>,
+    /// At most this many.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+/// `registry`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Registry {
+    /// Say what the registry holds.
+    Info,
+    /// Check the file and what it says of itself.
+    Check,
+    /// Copy it, while it is in use, to a new file.
+    Backup {
+        /// The copy.
+        file: PathBuf,
+    },
+}

@@ -1,0 +1,101 @@
+//! The command line: one file a command group, text and JSON.
+//!
+//! Results go to standard output and everything else to standard error. Nothing here decides about APIs.
+
+mod approve;
+pub mod args;
+mod check;
+mod exit;
+mod explain;
+mod ignore;
+mod listing;
+mod logging;
+mod naming;
+mod output;
+mod pick;
+mod progress;
+mod registry;
+mod runs;
+mod setup;
+mod signals;
+mod summary;
+mod support;
+mod test;
+mod walk;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+use clap::Parser;
+
+pub use exit::{Exit, Failure};
+
+use args::{Cli, Command};
+use output::Output;
+
+/// Runs one command line and says how it ended.
+pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let shown = error.print();
+            return if error.use_stderr() || shown.is_err() { Exit::Usage } else { Exit::Done };
+        }
+    };
+    logging::start(&cli.global);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&Failure::failed(format!("cannot start: {error}"))),
+    };
+    let mut output = Output::new(io::stdout().lock());
+    let ended = runtime.block_on(carry_out(&cli, &mut output));
+    // A question on the terminal or a look that was given up may still hold a thread; nobody waits for it.
+    runtime.shutdown_background();
+    ended.unwrap_or_else(|failure| complain(&failure))
+}
+
+/// Says something beside the result.
+fn say(text: &str) {
+    // Where standard error is closed nobody can be told.
+    let _ = writeln!(io::stderr().lock(), "aboard: {text}");
+}
+
+/// Who runs this process, for the history.
+fn actor() -> String {
+    let uid = nix::unistd::Uid::current();
+    match nix::unistd::User::from_uid(uid) {
+        Ok(Some(user)) => user.name,
+        _ => format!("uid {uid}"),
+    }
+}
+
+/// A command that has no CSV form.
+fn no_csv(command: &str) -> Failure {
+    Failure::usage(format!("{command} cannot be printed as csv")).hint("use -o text or -o json")
+}
+
+fn complain(failure: &Failure) -> Exit {
+    let hint = failure.hint.as_ref().map(|hint| format!("\n  {hint}")).unwrap_or_default();
+    say(&format!("{}{hint}", failure.message));
+    failure.exit
+}
+
+async fn carry_out<W: Write>(cli: &Cli, output: &mut Output<W>) -> Result<Exit, Failure> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Check => check::check(global, output),
+        Command::Test(which) => test::test(global, which, output).await,
+        Command::Discover(discover) => walk::discover(global, discover, output).await,
+        Command::Onboard(onboard) => walk::onboard(global, onboard, output).await,
+        Command::Approve { connection } => approve::approve(global, connection, output),
+        Command::Ignore { api, reason, until } => ignore::ignore(global, api, reason, *until, output),
+        Command::Unignore { api } => ignore::unignore(global, api, output),
+        Command::Apis(filters) => listing::apis(global, filters, output),
+        Command::Explain { api } => explain::explain(global, api, output),
+        Command::Runs { id, connection, limit } => runs::runs(global, *id, connection.as_deref(), *limit, output),
+        Command::Registry(action) => registry::registry(global, action, output),
+        Command::Schema => support::schema(output),
+        Command::Completions { shell } => support::completions(*shell, output),
+        Command::Man { dir } => support::man(dir.as_deref(), output),
+    }
+}

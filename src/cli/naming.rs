@@ -1,0 +1,77 @@
+//! From what a person types to connections and APIs.
+
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
+
+use super::exit::Failure;
+use super::output::one_line;
+use crate::config::Config;
+use crate::registry::{ApiDocument, ApiRef, Reader};
+use crate::worker::{NamedApi, SharedRegistry};
+
+/// A connection that the file does not have.
+pub(super) fn no_connection(config: &Config, name: &str) -> Failure {
+    let near = config.connections.keys().map(|known| (strsim::damerau_levenshtein(known, name), known)).min();
+    let failure = Failure::usage(format!("no connection named {name} in the schedule file"));
+    match near {
+        Some((distance, known)) if distance <= 2.max(name.len() / 3) => failure.hint(format!("did you mean {known}?")),
+        _ if config.connections.is_empty() => failure.hint("it has none"),
+        _ => failure.hint(format!("it has {}", config.connections.keys().cloned().collect::<Vec<_>>().join(", "))),
+    }
+}
+
+/// The one API of the registry that a person means.
+///
+/// # Errors
+/// None is meant, or several: these are listed.
+pub(super) fn one_api(registry: &Reader, text: &str) -> Result<ApiDocument, Failure> {
+    let mut found = registry.find(&parse(text)?)?;
+    match found.len() {
+        0 => Err(Failure::failed(format!("no API {text} in the registry {}", registry.path().display()))),
+        1 => Ok(found.remove(0)),
+        _ => Err(several(text, &found)),
+    }
+}
+
+/// The APIs that a person wants onboarded, found in the registry where it knows them and else taken at their word.
+pub(super) fn resolve_all(texts: &[String], registry: Option<&SharedRegistry>, region: Option<&str>) -> Result<Vec<NamedApi>, Failure> {
+    let mut named = Vec::new();
+    for text in texts {
+        let reference = parse(text)?;
+        let known = match registry {
+            Some(registry) => registry.lock().unwrap_or_else(PoisonError::into_inner).find(&reference)?,
+            None => Vec::new(),
+        };
+        let elsewhere = |api: &ApiDocument| region.is_some_and(|region| api.region != region);
+        let known: Vec<ApiDocument> = known.into_iter().filter(|api| !elsewhere(api)).collect();
+        let api = match (known.as_slice(), reference) {
+            ([api], _) => NamedApi {
+                api_id: api.api_id.clone(),
+                account: Some(api.account_id.clone()),
+                region: Some(api.region.clone()),
+                family: Some(api.protocol.family()),
+            },
+            ([], ApiRef::Parts { api_id, account_id, region: named, .. }) => {
+                NamedApi { api_id, account: account_id, region: named.or_else(|| region.map(str::to_owned)), family: None }
+            }
+            ([], ApiRef::Url(_)) => {
+                return Err(Failure::usage(format!("no API answers at {text} as far as the registry knows")).hint("name it by id, region/id or ARN"));
+            }
+            (several_known, _) => return Err(several(text, several_known)),
+        };
+        named.push(api);
+    }
+    let mut seen = BTreeSet::new();
+    named.retain(|api| seen.insert((api.api_id.clone(), api.account.clone(), api.region.clone())));
+    Ok(named)
+}
+
+fn parse(text: &str) -> Result<ApiRef, Failure> {
+    ApiRef::parse(text).map_err(Failure::usage)
+}
+
+fn several(text: &str, found: &[ApiDocument]) -> Failure {
+    let line = |api: &ApiDocument| format!("  {}/{}/{}  {}", api.account_id, api.region, api.api_id, one_line(&api.name));
+    let list: Vec<String> = found.iter().map(line).collect();
+    Failure::usage(format!("{text} names {} APIs; say which:\n{}", found.len(), list.join("\n")))
+}

@@ -1,0 +1,96 @@
+//! Standard output: results and nothing else. Everything else goes to standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use comfy_table::{ContentArrangement, Table};
+use serde::Serialize;
+
+use super::exit::Failure;
+
+/// Where results go.
+#[derive(Debug)]
+pub struct Output<W> {
+    to: W,
+    closed: bool,
+}
+
+impl<W: Write> Output<W> {
+    /// Results go to `to`.
+    pub fn new(to: W) -> Self {
+        Self { to, closed: false }
+    }
+
+    /// Writes a line.
+    ///
+    /// # Errors
+    /// The output cannot be written. A reader that went away (`| head`) is no error: the rest is not written.
+    pub fn line(&mut self, text: &str) -> Result<(), Failure> {
+        if self.closed {
+            return Ok(());
+        }
+        match writeln!(self.to, "{text}").and_then(|()| self.to.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(())
+            }
+            Err(error) => Err(Failure::failed(format!("cannot write to standard output: {error}"))),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Writes a value as one line of JSON.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string(value).map_err(|error| Failure::failed(format!("cannot form JSON: {error}")))?;
+        self.line(&text)
+    }
+
+    /// Writes rows as CSV with a header.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub fn csv<'a>(&mut self, header: &[&str], rows: impl Iterator<Item = Vec<String>> + 'a) -> Result<(), Failure> {
+        let cannot = |error: csv::Error| Failure::failed(format!("cannot form CSV: {error}"));
+        let mut record = |fields: &[String]| -> Result<(), Failure> {
+            let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
+            writer.write_record(fields).map_err(cannot)?;
+            let bytes = writer.into_inner().map_err(|error| Failure::failed(format!("cannot form CSV: {error}")))?;
+            self.line(String::from_utf8_lossy(&bytes).trim_end_matches('\n'))
+        };
+        record(&header.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())?;
+        rows.into_iter().try_for_each(|row| record(&row))
+    }
+
+    /// Writes rows in columns below a header; nothing at all where there is no row.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub fn table(&mut self, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<(), Failure> {
+        let mut table = Table::new();
+        table.load_style(comfy_table::presets::NOTHING);
+        // Whatever the width of the terminal, a row stays a line, so that grep and awk see whole rows.
+        table.set_content_arrangement(ContentArrangement::Disabled);
+        table.set_header(header.to_vec());
+        for row in rows {
+            table.add_row(row.into_iter().map(|cell| one_line(&cell)).collect::<Vec<_>>());
+        }
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        if table.is_empty() { Ok(()) } else { self.line(&table.trim_fmt()) }
+    }
+}
+
+/// Text from AWS on one line, without characters that a terminal would act upon.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
+/// Whether progress bars and questions are in order.
+#[must_use]
+pub fn is_interactive() -> bool {
+    io::stderr().is_terminal()
+}

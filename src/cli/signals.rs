@@ -1,0 +1,33 @@
+//! Ctrl-C and SIGTERM: the first ends runs cleanly, the second ends the process.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Ends the watch when it is dropped.
+#[derive(Debug)]
+pub(super) struct Watch(tokio::task::JoinHandle<()>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Cancels on the first SIGINT or SIGTERM; the next one takes its default course.
+pub(super) fn cancel_on_interrupt(cancel: CancellationToken) -> Watch {
+    Watch(tokio::spawn(async move {
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        super::say("interrupted: ending cleanly, what was committed stays; once more to stop at once");
+        cancel.cancel();
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        // Nothing is lost: a commit is one transaction, and the next start marks the run as interrupted.
+        let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
+    }))
+}

@@ -1,0 +1,180 @@
+//! A run as a person reads it.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use super::exit::Failure;
+use super::output::{Output, one_line};
+use crate::inventory::{Instance, InstanceKind, ScopeState};
+use crate::plan::{Decision, Reason};
+use crate::registry::{ApiDocument, Outcome, Trigger};
+use crate::worker::report::{RunReport, ScopeReport};
+
+/// How much is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Every API.
+    Everything,
+    /// What changed, and sums of the rest.
+    News,
+}
+
+/// More news than this are summed up.
+const MOST_NEWS: usize = 50;
+
+/// Shows one run.
+pub(super) fn run<W: Write>(report: &RunReport, detail: Detail, output: &mut Output<W>) -> Result<(), Failure> {
+    output.line(&headline(report))?;
+    if let Some(error) = &report.error {
+        output.line(&format!("  {}", error.message))?;
+        if let Some(hint) = &error.hint {
+            output.line(&format!("  {hint}"))?;
+        }
+    }
+    if let Some(resumed) = report.resumes {
+        output.line(&format!("  carried on run {resumed}, which had been interrupted; what that one committed was not looked at again"))?;
+    }
+    troubles(report, output)?;
+    apis(report, detail, output)?;
+    awaiting(report, output)
+}
+
+fn headline(report: &RunReport) -> String {
+    let counts = &report.counts;
+    let run = match (report.run_id, report.trigger) {
+        (Some(run), Trigger::Resume) => format!(" (run {run}, resumed)"),
+        (Some(run), _) => format!(" (run {run})"),
+        (None, _) => " (nothing written)".to_owned(),
+    };
+    let onboard = if report.run_id.is_some() { "onboarded" } else { "to onboard" };
+    let mut parts = vec![format!("{} seen", counts.seen), format!("{} {onboard}", counts.onboard)];
+    let rest = [
+        (counts.already_onboarded, "already onboarded"),
+        (counts.excluded, "excluded"),
+        (counts.held, "held"),
+        (counts.gone, "gone"),
+    ];
+    parts.extend(rest.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+    let scopes = counts.scopes_complete + counts.scopes_failed;
+    let throttled = if counts.throttled > 0 { format!(", {} throttled", counts.throttled) } else { String::new() };
+    let took = (report.finished_at - report.started_at).num_milliseconds().max(0);
+    format!(
+        "{}: {}{run}: {}; {} of {scopes} scopes complete, {} calls{throttled}, {}.{} s",
+        report.connection,
+        report.outcome.as_str(),
+        parts.join(", "),
+        counts.scopes_complete,
+        counts.calls,
+        took / 1000,
+        took % 1000 / 100,
+    )
+}
+
+/// Scopes that were not read whole, those of one state and cause folded into one line.
+fn troubles<W: Write>(report: &RunReport, output: &mut Output<W>) -> Result<(), Failure> {
+    let mut folded: BTreeMap<(ScopeState, bool, &str, &str), Vec<String>> = BTreeMap::new();
+    for scope in report.scopes.iter().filter(|scope| scope.state != ScopeState::Complete) {
+        let cause = scope.cause.as_deref().unwrap_or_default();
+        let hint = scope.hint.as_deref().unwrap_or_default();
+        folded.entry((scope.state, scope.explained, cause, hint)).or_default().push(place(scope));
+    }
+    for ((state, explained, cause, hint), places) in folded {
+        // The run's own error says it already.
+        let said = report.error.as_ref().is_some_and(|error| error.message == cause);
+        let meant = if explained { " (explained)" } else { "" };
+        let cause = if said || cause.is_empty() { String::new() } else { format!(": {}", one_line(cause)) };
+        output.line(&format!("  {state}{meant}: {}{cause}", fold(&places)))?;
+        if !said && !hint.is_empty() {
+            output.line(&format!("    {}", one_line(hint)))?;
+        }
+    }
+    let mut notes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for scope in &report.scopes {
+        for note in &scope.notes {
+            notes.entry(note).or_default().push(place(scope));
+        }
+    }
+    for (note, places) in notes {
+        output.line(&format!("  note: {}: {}", fold(&places), one_line(note)))?;
+    }
+    Ok(())
+}
+
+fn place(scope: &ScopeReport) -> String {
+    let account = scope.account_id.as_deref().unwrap_or("unknown account");
+    match (&scope.region, scope.family) {
+        (Some(region), Some(family)) => format!("{account}/{region}/{family}"),
+        _ => account.to_owned(),
+    }
+}
+
+fn fold(places: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let shown = places.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    if places.len() > SHOWN { format!("{shown} and {} more", places.len() - SHOWN) } else { shown }
+}
+
+fn apis<W: Write>(report: &RunReport, detail: Detail, output: &mut Output<W>) -> Result<(), Failure> {
+    let is_news = |api: &&ApiDocument| match (api.decision, api.reason) {
+        (Some(Decision::Onboard | Decision::Gone), _) => true,
+        (Some(Decision::Held), Some(reason)) => matches!(reason, Reason::NotSeenOnce | Reason::DetailsUnreadable),
+        _ => false,
+    };
+    let shown: Vec<&ApiDocument> = match detail {
+        Detail::Everything => report.apis.iter().collect(),
+        Detail::News => report.apis.iter().filter(is_news).take(MOST_NEWS).collect(),
+    };
+    table(shown, output)?;
+    let news = report.apis.iter().filter(is_news).count();
+    if detail == Detail::News && news > MOST_NEWS {
+        output.line(&format!("  and {} more; -v lists every API", news - MOST_NEWS))?;
+    }
+    Ok(())
+}
+
+/// APIs with what was decided about each.
+pub(super) fn table<'a, W: Write>(apis: impl IntoIterator<Item = &'a ApiDocument>, output: &mut Output<W>) -> Result<(), Failure> {
+    output.table(&["DECISION", "REASON", "API", "PROTOCOL", "NAME", "ADDRESS"], apis.into_iter().map(row))
+}
+
+fn row(api: &ApiDocument) -> Vec<String> {
+    vec![
+        api.decision.map_or("", Decision::as_str).to_owned(),
+        api.reason.map_or("", Reason::as_str).to_owned(),
+        format!("{}/{}/{}", api.account_id, api.region, api.api_id),
+        api.protocol.as_str().to_owned(),
+        api.name.clone(),
+        address(&api.instances),
+    ]
+}
+
+/// The best address, and how many more there are.
+pub(super) fn address(instances: &[Instance]) -> String {
+    let rank = |instance: &&Instance| {
+        let kind = match instance.kind {
+            InstanceKind::CustomDomain => 0,
+            InstanceKind::ExecuteApi => 1,
+            InstanceKind::VpcEndpoint => 2,
+        };
+        (!instance.callable, kind)
+    };
+    let Some(best) = instances.iter().min_by_key(rank) else { return "-".to_owned() };
+    let silent = if best.callable { "" } else { " (not callable)" };
+    let more = if instances.len() > 1 { format!(" +{}", instances.len() - 1) } else { String::new() };
+    format!("{}{silent}{more}", best.url)
+}
+
+/// What `max_new` or a person held back, and how it is released.
+fn awaiting<W: Write>(report: &RunReport, output: &mut Output<W>) -> Result<(), Failure> {
+    let held = report.apis.iter().filter(|api| api.reason == Some(Reason::AwaitingApproval)).count();
+    if held == 0 || report.outcome == Outcome::Interrupted {
+        return Ok(());
+    }
+    let connection = &report.connection;
+    let release = match report.run_id {
+        Some(_) => format!("`aboard approve {connection}` registers them"),
+        None => format!("`aboard onboard {connection} --yes` would register them"),
+    };
+    let them = if held == 1 { "1 API awaits".to_owned() } else { format!("{held} APIs await") };
+    output.line(&format!("  {them} approval, because so many at once are more than max_new allows or they were not picked; {release}"))
+}

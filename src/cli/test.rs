@@ -1,0 +1,96 @@
+//! `test`: Test Connection, step by step, with what to change for each failure.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::args::{Format, Global, Which};
+use super::exit::{Exit, Failure};
+use super::output::{Output, one_line};
+use super::{setup, walk};
+use crate::discovery::Aws;
+use crate::discovery::probe::{self, Outcome, Step};
+
+/// Tries what each connection needs.
+pub(super) async fn test<W: Write>(global: &Global, which: &Which, output: &mut Output<W>) -> Result<Exit, Failure> {
+    if global.output == Format::Csv {
+        return Err(super::no_csv("test"));
+    }
+    let loaded = setup::load_and_warn(global)?;
+    let connections = walk::chosen(&loaded.config, which)?;
+    let aws = Arc::new(Aws::new(&loaded.config.network, &loaded.config.limits, connections.len()).await?);
+    let mut exits = Vec::new();
+    for connection in &connections {
+        let text = global.output == Format::Text;
+        let mut written = Ok(());
+        if text {
+            output.line(&connection.name)?;
+        }
+        let steps = probe::test(&aws, connection, |step| {
+            if text && written.is_ok() {
+                written = show(step, output);
+            }
+        })
+        .await;
+        written?;
+        let failed = steps.iter().any(Step::is_fatal);
+        exits.push(if failed { Exit::Failed } else { Exit::Done });
+        if text {
+            output.line(&format!("  {}", verdict(&steps)))?;
+        } else {
+            let steps: Vec<Value> = steps.iter().map(document).collect();
+            output.json(&json!({ "connection": connection.name, "passed": !failed, "steps": steps }))?;
+        }
+    }
+    // A needed step that fails is a failure, however many other connections are well.
+    Ok(if exits.contains(&Exit::Failed) { Exit::Failed } else { Exit::Done })
+}
+
+fn show<W: Write>(step: &Step, output: &mut Output<W>) -> Result<(), Failure> {
+    let region = step.region.as_deref().map(|region| format!(" in {region}")).unwrap_or_default();
+    let what = format!("{}{region}", step.name);
+    match &step.outcome {
+        Outcome::Passed(detail) => output.line(&format!("  pass  {what}: {}", one_line(detail))),
+        Outcome::NotTried(why) => output.line(&format!("  --    {what}: not tried, {}", one_line(why))),
+        Outcome::Failed(trouble) => {
+            let mark = if step.needed { "FAIL" } else { "note" };
+            output.line(&format!("  {mark}  {what}: {}", one_line(&trouble.cause)))?;
+            trouble.hint.as_ref().map_or(Ok(()), |hint| output.line(&format!("        {}", one_line(hint))))
+        }
+    }
+}
+
+fn verdict(steps: &[Step]) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for step in steps {
+        let word = match (&step.outcome, step.needed) {
+            (Outcome::Passed(_), _) => "passed",
+            (Outcome::Failed(_), true) => "failed",
+            (Outcome::Failed(_), false) => "optional missing",
+            (Outcome::NotTried(_), _) => "not tried",
+        };
+        *counts.entry(word).or_default() += 1;
+    }
+    let counts = ["passed", "failed", "optional missing", "not tried"].into_iter().filter_map(|word| counts.get(word).map(|count| format!("{count} {word}")));
+    counts.collect::<Vec<_>>().join(", ")
+}
+
+fn document(step: &Step) -> Value {
+    let (outcome, detail, state, hint) = match &step.outcome {
+        Outcome::Passed(detail) => ("passed", detail, None, None),
+        Outcome::NotTried(why) => ("not_tried", why, None, None),
+        Outcome::Failed(trouble) => ("failed", &trouble.cause, Some(trouble.state), trouble.hint.as_ref()),
+    };
+    json!({
+        "step": step.name,
+        "account_id": step.account_id,
+        "region": step.region,
+        "needed": step.needed,
+        "outcome": outcome,
+        "detail": detail,
+        "state": state,
+        "hint": hint,
+    })
+}

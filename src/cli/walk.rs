@@ -1,0 +1,140 @@
+//! `discover` and `onboard`: runs over one connection or many, each shown as it ends.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use futures_util::StreamExt;
+use futures_util::stream;
+use tokio_util::sync::CancellationToken;
+
+use super::args::{Discover, Format, Global, Onboard, Where, Which};
+use super::exit::{Exit, Failure};
+use super::output::Output;
+use super::pick::Terminal;
+use super::progress::Bar;
+use super::setup::{self, Loaded};
+use super::{naming, signals, summary};
+use crate::clock;
+use crate::config::{Config, Connection};
+use crate::discovery::{Aws, Progress};
+use crate::registry::{Registry, RegistryErrorKind};
+use crate::worker::report::RunReport;
+use crate::worker::{self, Context, Mode, Request, SharedRegistry};
+
+/// Shows what is there; writes nothing.
+pub(super) async fn discover<W: Write>(global: &Global, asked: &Discover, output: &mut Output<W>) -> Result<Exit, Failure> {
+    let loaded = setup::load_and_warn(global)?;
+    let connections = chosen(&loaded.config, &asked.which)?;
+    let registry = look_at(&setup::registry_path(global, &loaded))?;
+    let requests = connections.into_iter().map(|connection| (connection, placed(Request::manual(Mode::Look), &asked.place)));
+    walk(global, &loaded, registry, requests.collect(), summary::Detail::Everything, output).await
+}
+
+/// Runs now, by the same rules as the schedule.
+pub(super) async fn onboard<W: Write>(global: &Global, asked: &Onboard, output: &mut Output<W>) -> Result<Exit, Failure> {
+    let loaded = setup::load_and_warn(global)?;
+    let connections = chosen(&loaded.config, &asked.which)?;
+    if let Some(target) = asked.redeliver.as_ref().filter(|target| !loaded.config.targets.contains_key(*target)) {
+        return Err(Failure::usage(format!("no target named {target} in {}", loaded.file.display())));
+    }
+    let path = setup::registry_path(global, &loaded);
+    let (mode, registry) = if asked.dry_run {
+        (Mode::Look, look_at(&path)?)
+    } else {
+        (Mode::Commit, Some(share(Registry::create_or_open(&path)?)))
+    };
+    let request = Request {
+        apis: naming::resolve_all(&asked.api, registry.as_ref(), asked.place.region.as_deref())?,
+        stages: asked.stage.iter().cloned().collect::<BTreeSet<_>>(),
+        past_max_new: asked.yes,
+        pick: if asked.pick { Some(Arc::new(Terminal::new()?)) } else { None },
+        redeliver: asked.redeliver.clone(),
+        by: super::actor(),
+        ..placed(Request::manual(mode), &asked.place)
+    };
+    let dated = |connection: Connection| {
+        let published_after = asked.published_after.map(|day| midnight(day, &connection));
+        (connection, Request { published_after, ..request.clone() })
+    };
+    let detail = if asked.dry_run || global.verbose > 0 { summary::Detail::Everything } else { summary::Detail::News };
+    walk(global, &loaded, registry, connections.into_iter().map(dated).collect(), detail, output).await
+}
+
+pub(super) fn share(registry: Registry) -> SharedRegistry {
+    Arc::new(Mutex::new(registry))
+}
+
+/// The registry of a run that writes nothing: none where there is none.
+fn look_at(path: &Path) -> Result<Option<SharedRegistry>, Failure> {
+    match Registry::open(path) {
+        Ok(registry) => Ok(Some(share(registry))),
+        Err(error) if matches!(error.kind, RegistryErrorKind::Missing | RegistryErrorKind::DirectoryMissing(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn placed(request: Request, place: &Where) -> Request {
+    Request { account: place.account.clone(), region: place.region.clone(), ..request }
+}
+
+/// The connections that were named, in the order in which they were.
+pub(super) fn chosen(config: &Config, which: &Which) -> Result<Vec<Connection>, Failure> {
+    if which.all {
+        return Ok(config.connections.values().cloned().collect());
+    }
+    let find = |name: &String| config.connections.get(name).cloned().ok_or_else(|| naming::no_connection(config, name));
+    let mut seen = BTreeSet::new();
+    which.connections.iter().filter(|name| seen.insert(*name)).map(find).collect()
+}
+
+/// The first instant of a day in the connection's time zone, or in UTC where it has no schedule.
+fn midnight(day: NaiveDate, connection: &Connection) -> DateTime<Utc> {
+    let midnight = day.and_time(NaiveTime::MIN);
+    match &connection.auto_onboard {
+        Some(auto) => crate::config::instant_of(midnight, auto.timezone),
+        None => midnight.and_utc(),
+    }
+}
+
+async fn walk<W: Write>(
+    global: &Global,
+    loaded: &Loaded,
+    registry: Option<SharedRegistry>,
+    requests: Vec<(Connection, Request)>,
+    detail: summary::Detail,
+    output: &mut Output<W>,
+) -> Result<Exit, Failure> {
+    if global.output == Format::Csv {
+        return Err(super::no_csv("discover and onboard"));
+    }
+    let config = &loaded.config;
+    let progress = Progress::default();
+    let context = Context {
+        aws: Arc::new(Aws::new(&config.network, &config.limits, requests.len()).await?),
+        config: Arc::clone(config),
+        registry,
+        progress: progress.clone(),
+        cancel: CancellationToken::new(),
+        clock: clock::now,
+    };
+    let _signals = signals::cancel_on_interrupt(context.cancel.clone());
+    let bar = Bar::follow(progress, global.quiet);
+    let runs = stream::iter(&requests).map(|(connection, request)| worker::run(&context, connection, request));
+    let mut runs = std::pin::pin!(runs.buffered(config.limits.parallel_runs));
+    let mut exits = Vec::with_capacity(requests.len());
+    while let Some(report) = runs.next().await {
+        exits.push(Exit::of_run(&report));
+        bar.hide_while(|| show(global, &report, detail, output))?;
+    }
+    Ok(Exit::of_all(&exits))
+}
+
+fn show<W: Write>(global: &Global, report: &RunReport, detail: summary::Detail, output: &mut Output<W>) -> Result<(), Failure> {
+    match global.output {
+        Format::Json => output.json(report),
+        Format::Text | Format::Csv => summary::run(report, detail, output),
+    }
+}

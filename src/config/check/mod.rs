@@ -1,0 +1,46 @@
+//! What keys mean to each other, and the checked result: one file a table.
+//!
+//! Every function returns its part as far as it is right; what is wrong has been, or is here, reported once.
+
+mod connection;
+mod credentials;
+mod regions;
+mod schedule;
+mod service;
+mod targets;
+
+use std::collections::BTreeMap;
+
+use super::read::Node;
+use super::report::{Complaint, Report};
+use super::{Config, Place};
+
+/// Checks a walked file and builds what it says; `None` only where something was reported.
+pub(super) fn file(report: &mut Report<'_>, file: &Node<'_>, place: &Place) -> Option<Config> {
+    let registry = service::registry(file, place);
+    let http = service::http(report, file, place);
+    let network = service::network(file, place);
+    let limits = service::limits(report, file);
+
+    let mut targets = BTreeMap::new();
+    let mut target_names = Vec::new();
+    for (name, node) in file.named("targets") {
+        target_names.push(name);
+        if let Some(target) = targets::target(report, name, &node, place) {
+            targets.insert(name.to_owned(), target);
+        }
+    }
+
+    let mut connections = BTreeMap::new();
+    let nodes = file.named("connections");
+    if nodes.is_empty() && !report.has_errors() {
+        let complaint = Complaint::new("the file names no connection, so there is nothing to look at");
+        report.warning(&(0..0), "", complaint.hint("add a table [connections.NAME]"));
+    }
+    for (name, node) in nodes {
+        if let Some(connection) = connection::connection(report, name, &node, &target_names, place) {
+            connections.insert(name.to_owned(), connection);
+        }
+    }
+    Some(Config { registry, http: http?, network, limits, targets, connections })
+}

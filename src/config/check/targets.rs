@@ -1,0 +1,65 @@
+//! `[targets.NAME.KIND]`.
+
+use std::time::Duration;
+
+use crate::config::format::network::webhook_url;
+use crate::config::format::time::duration_text;
+use crate::config::read::Node;
+use crate::config::report::{Complaint, Report};
+use crate::config::{Event, InstanceChoice, Place, Retry, Target, TargetKind};
+
+const DEFAULT_WEBHOOK_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(super) fn target(report: &mut Report<'_>, name: &str, node: &Node<'_>, place: &Place) -> Option<Target> {
+    let (kind, node) = node.kind()?;
+    let retry = retry(report, &node);
+    let kind = match kind {
+        "webhook" => webhook(&node, place),
+        "directory" => node.file("path", place).map(|path| TargetKind::Directory { path }),
+        _ => None,
+    };
+    let events = if node.has("events") {
+        node.texts("events").iter().filter_map(|(text, _)| Event::parse(text)).collect()
+    } else {
+        Event::DEFAULT.to_vec()
+    };
+    let instances = match node.text("instances") {
+        Some("preferred") => InstanceChoice::Preferred,
+        _ => InstanceChoice::All,
+    };
+    let digest = node.boolean("digest").unwrap_or(false);
+    Some(Target { name: name.to_owned(), events, retry, instances, digest, kind: kind? })
+}
+
+fn webhook(node: &Node<'_>, place: &Place) -> Option<TargetKind> {
+    let headers = node.secret_map("headers", place).into_iter();
+    Some(TargetKind::Webhook {
+        url: webhook_url(node.text("url")?).ok()?,
+        secrets: node.secrets("secret", place),
+        headers: headers.map(|(name, value)| (name.to_owned(), value)).collect(),
+        timeout: node.duration("timeout").unwrap_or(DEFAULT_WEBHOOK_TIMEOUT),
+    })
+}
+
+fn retry(report: &mut Report<'_>, target: &Node<'_>) -> Retry {
+    let usual = Retry::default();
+    let Some(node) = target.table("retry") else { return usual };
+    let effective = |key: &str, usual: Duration| node.duration(key).unwrap_or(usual);
+    let retry = Retry {
+        first: effective("first", usual.first),
+        max: effective("max", usual.max),
+        give_up: effective("give_up", usual.give_up),
+    };
+    // Nothing to compare with where one of the two is wrong by itself.
+    let comparable = |key: &str| node.duration(key).is_some() || node.lacks(key);
+    let steps = [("first", retry.first, "max", retry.max), ("max", retry.max, "give_up", retry.give_up)];
+    for (shorter, wait, longer, limit) in steps {
+        if wait > limit && comparable(shorter) && comparable(longer) {
+            let key = if node.has(shorter) { shorter } else { longer };
+            let (wait, limit) = (duration_text(wait), duration_text(limit));
+            let complaint = Complaint::new(format!("{shorter} ({wait}) is longer than {longer} ({limit})"));
+            report.error(&node.span(key), &node.path(key), complaint);
+        }
+    }
+    retry
+}

@@ -1,0 +1,431 @@
+//! What a failed call means: an SDK error becomes a kind, a sentence on the cause, and a sentence on the remedy.
+//!
+//! Pure. Where the meaning depends on another call (an unknown key may be a region that is switched off), the kind says
+//! so and [`super::account`] asks.
+
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::inventory::{Family, ScopeState, Trouble};
+
+/// The longest piece of an answer that is shown.
+const LONGEST_QUOTE: usize = 400;
+
+/// A call as it is named to people, and what it needs.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    /// The operation.
+    pub(super) call: &'static str,
+    /// The IAM action.
+    pub(super) action: &'static str,
+    /// The resource's path in its ARN, such as `/restapis`.
+    pub(super) resource: String,
+    /// The control plane; absent for other services.
+    pub(super) family: Option<Family>,
+}
+
+impl Ask {
+    /// A read of REST APIs or what belongs to them; `apigateway:GET` covers both families (AWS Service Authorization Reference).
+    pub(super) fn rest(call: &'static str, resource: impl Into<String>) -> Self {
+        Self { call, action: "apigateway:GET", resource: resource.into(), family: Some(Family::Rest) }
+    }
+
+    /// A read of the other family.
+    pub(super) fn http(call: &'static str, resource: impl Into<String>) -> Self {
+        Self { call, action: "apigateway:GET", resource: resource.into(), family: Some(Family::Http) }
+    }
+
+    /// Routing rules have an action of their own.
+    pub(super) fn routing_rules(domain: &str) -> Self {
+        let resource = format!("/domainnames/{domain}/routingrules/*");
+        Self { call: "ListRoutingRules", action: "apigateway:ListRoutingRules", resource, family: Some(Family::Http) }
+    }
+
+    /// A call of STS.
+    pub(super) fn sts(call: &'static str, action: &'static str, resource: impl Into<String>) -> Self {
+        Self { call, action, resource: resource.into(), family: None }
+    }
+
+    /// The permission, as a policy would name it.
+    pub(super) fn permission(&self, partition: &str, region: &str) -> String {
+        if self.family.is_none() {
+            return format!("{} on {}", self.action, self.resource);
+        }
+        // Routing rules are named with the account, which `*` stands for; all else has an empty account field.
+        let account = if self.action == "apigateway:GET" { "" } else { "*" };
+        format!("{} on arn:{partition}:apigateway:{region}:{account}:{}", self.action, self.resource)
+    }
+}
+
+/// What kind of failure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// IAM does not allow it.
+    Denied,
+    /// A service control policy forbids it.
+    DeniedByScp,
+    /// AWS does not know the key there: the key is bad, or the region is off for the account.
+    UnknownKey,
+    /// The session is over.
+    Expired,
+    /// No usable credentials, or a wrong signature.
+    Credentials,
+    /// STS is switched off in that region.
+    StsOff,
+    /// The family does not exist in that region.
+    Unsupported,
+    /// Too many requests.
+    Throttled,
+    /// The thing is not there.
+    NotFound,
+    /// No answer: no route, no name, no time.
+    Unreachable,
+    /// Anything else.
+    Other,
+}
+
+/// A failed call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// What it means.
+    pub(super) kind: Kind,
+    /// One sentence that begins with the call's name.
+    pub(super) cause: String,
+    /// What a policy would have to allow.
+    pub(super) permission: String,
+}
+
+impl Failure {
+    /// Takes an SDK error apart.
+    pub(super) fn of<E>(error: &SdkError<E, HttpResponse>, ask: &Ask, partition: &str, region: &str) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let (kind, text) = kind_and_text(error, ask.family);
+        Self { kind, cause: format!("{}: {text}", ask.call), permission: ask.permission(partition, region) }
+    }
+
+    /// A failure that is no answer of AWS.
+    pub(super) fn other(ask: &Ask, cause: &str) -> Self {
+        Self { kind: Kind::Other, cause: format!("{}: {cause}", ask.call), permission: String::new() }
+    }
+
+    /// As it is told to a person. An unknown key counts as bad credentials here.
+    pub(super) fn trouble(&self) -> Trouble {
+        let (state, hint) = match self.kind {
+            Kind::Denied => (ScopeState::AccessDenied, Some(format!("allow {}", self.permission))),
+            Kind::DeniedByScp => (
+                ScopeState::DeniedByScp,
+                Some("a service control policy of the organization forbids it; leave the region out or have the policy changed".to_owned()),
+            ),
+            Kind::UnknownKey => (
+                ScopeState::CredentialsFailed,
+                Some("the access key is unknown to AWS: check that it exists, is active, and is spelled right".to_owned()),
+            ),
+            Kind::Expired => (
+                ScopeState::CredentialsFailed,
+                Some("the session ended and could not be renewed: give fresh temporary credentials, or a role".to_owned()),
+            ),
+            Kind::Credentials => (
+                ScopeState::CredentialsFailed,
+                Some("check the key and its secret, and that this machine's clock is right".to_owned()),
+            ),
+            Kind::StsOff => (
+                ScopeState::CredentialsFailed,
+                Some("switch STS on for that region in the account settings of IAM, or name another region first".to_owned()),
+            ),
+            Kind::Unsupported => (ScopeState::Unsupported, None),
+            Kind::Throttled => (
+                ScopeState::Throttled,
+                Some("something else uses up the account's quota there; lower [limits].requests_per_second or run at a quieter time".to_owned()),
+            ),
+            Kind::Unreachable => (
+                ScopeState::Failed,
+                Some("check the network, the name server, the proxy variables and the region's name".to_owned()),
+            ),
+            Kind::NotFound | Kind::Other => (ScopeState::Failed, None),
+        };
+        Trouble { state, cause: self.cause.clone(), hint }
+    }
+}
+
+/// What an answer's status, code and text mean.
+fn kind_and_text<E>(error: &SdkError<E, HttpResponse>, family: Option<Family>) -> (Kind, String)
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let service_error = match error {
+        SdkError::ServiceError(context) => Some(context.err()),
+        _ => None,
+    };
+    match error.raw_response() {
+        Some(response) => {
+            let answer = Answer::new(
+                response,
+                service_error.and_then(ProvideErrorMetadata::code),
+                service_error.and_then(ProvideErrorMetadata::message),
+            );
+            let unreadable = if service_error.is_none() { Some(chain(error)) } else { None };
+            (answer.kind(family), answer.text(unreadable.as_deref()))
+        }
+        None => kind_and_text_without_answer(error),
+    }
+}
+
+/// What it means that there is no answer: no credentials, or no connection.
+pub(super) fn kind_and_text_without_answer(error: &(dyn Error + 'static)) -> (Kind, String) {
+    if let Some(sts) = find::<SdkError<AssumeRoleError, HttpResponse>>(error)
+        && sts.raw_response().is_some()
+    {
+        let (kind, text) = kind_and_text(sts, None);
+        let kind = match kind {
+            Kind::Throttled | Kind::StsOff | Kind::UnknownKey => kind,
+            Kind::Other if text.contains("status 5") => kind,
+            _ => Kind::Credentials,
+        };
+        return (kind, format!("AssumeRole: {text}"));
+    }
+    // The SDK wraps missing credentials like a broken connection, so only what is below them tells.
+    let of_credentials = find::<CredentialsError>(error);
+    let innermost: &(dyn Error + 'static) = of_credentials.map_or(error, |error| error);
+    let kind = if find::<ConnectorError>(innermost).is_some() || is_timeout(innermost) {
+        Kind::Unreachable
+    } else if of_credentials.is_some() {
+        Kind::Credentials
+    } else {
+        Kind::Other
+    };
+    (kind, chain(error))
+}
+
+fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    causes(error).map(ToString::to_string).any(|cause| cause.contains("timeout") || cause.contains("timed out"))
+}
+
+/// An answer that is an error, or that could not be read.
+struct Answer<'a> {
+    status: u16,
+    /// From the body if the SDK could read it, else from the header.
+    code: Option<&'a str>,
+    /// Whether the SDK read the code from the body.
+    readable: bool,
+    message: Option<&'a str>,
+    body: String,
+    request_id: Option<&'a str>,
+}
+
+impl<'a> Answer<'a> {
+    fn new(response: &'a HttpResponse, code: Option<&'a str>, message: Option<&'a str>) -> Self {
+        let header = |name: &str| response.headers().get(name).filter(|value| !value.is_empty());
+        // `BadRequestException:http://internal.amazon.com/…` is one form of it.
+        let from_header = header("x-amzn-errortype").map(|value| value.split([':', ',']).next().unwrap_or(value));
+        Self {
+            status: response.status().as_u16(),
+            code: code.or(from_header),
+            readable: code.is_some(),
+            message,
+            body: response.body().bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default(),
+            request_id: header("x-amzn-requestid").or_else(|| header("x-amz-request-id")),
+        }
+    }
+
+    fn kind(&self, family: Option<Family>) -> Kind {
+        let says = |text: &str| self.body.contains(text) || self.message.is_some_and(|message| message.contains(text));
+        if self.status == 429 {
+            return Kind::Throttled;
+        }
+        match self.code.unwrap_or_default() {
+            "TooManyRequestsException" | "LimitExceededException" | "Throttling" | "ThrottlingException" => {
+                Kind::Throttled
+            }
+            "ExpiredToken" | "ExpiredTokenException" => Kind::Expired,
+            "UnrecognizedClientException" | "InvalidClientTokenId" => Kind::UnknownKey,
+            "RegionDisabledException" | "RegionDisabled" => Kind::StsOff,
+            "InvalidSignatureException"
+            | "SignatureDoesNotMatch"
+            | "IncompleteSignature"
+            | "IncompleteSignatureException"
+            | "MissingAuthenticationToken"
+            | "MissingAuthenticationTokenException"
+            | "InvalidAccessKeyId" => Kind::Credentials,
+            "AccessDenied" | "AccessDeniedException" | "UnauthorizedException" | "ForbiddenException" => {
+                if says("service control policy") { Kind::DeniedByScp } else { Kind::Denied }
+            }
+            "NotFoundException" => Kind::NotFound,
+            // Regions get REST first. Where the other family is missing AWS answers 400 with a body that is no JSON, or
+            // with one of these sentences.
+            "BadRequestException"
+                if family == Some(Family::Http)
+                    && self.status == 400
+                    && (!self.readable
+                        || says("functionName")
+                        || says("not available in this AWS")
+                        || says("not available in this region")
+                        || says("Must be one of [WEBSOCKET]")) =>
+            {
+                Kind::Unsupported
+            }
+            _ => Kind::Other,
+        }
+    }
+
+    fn text(&self, unreadable: Option<&str>) -> String {
+        let said = match (self.message, unreadable) {
+            (Some(message), _) if !message.trim().is_empty() => message,
+            (_, Some(unreadable)) => unreadable,
+            _ if !self.body.trim().is_empty() => &self.body,
+            _ => "the answer gives no reason",
+        };
+        let code = self.code.map(|code| format!("{code}, ")).unwrap_or_default();
+        let request = match self.request_id {
+            Some(id) => format!(", request {id}"),
+            None => ", without a request id, so perhaps from a proxy and not from AWS".to_owned(),
+        };
+        format!("{} ({}status {}{})", tidy(said), tidy(&code), self.status, tidy(&request))
+    }
+}
+
+/// The error and what caused it, outermost first.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |cause| (*cause).source())
+}
+
+/// The first error of a type among the causes.
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    causes(error).find_map(|cause| cause.downcast_ref::<T>())
+}
+
+/// The causes in one sentence, each said once.
+pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for cause in causes(error) {
+        let text = cause.to_string();
+        if !text.is_empty() && !said.iter().any(|earlier| earlier.contains(&text)) {
+            said.push(text);
+        }
+    }
+    tidy(&said.join(": "))
+}
+
+/// One line of bounded length without what could be a credential: a refused signature is answered with the whole
+/// canonical request, session token included.
+pub(super) fn tidy(text: &str) -> String {
+    const MARKS: [&str; 6] =
+        ["canonical string", "x-amz-security-token", "security-token:", "authorization=", "signature=", "credential="];
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lower = line.to_ascii_lowercase();
+    let end = MARKS.iter().filter_map(|mark| lower.find(mark)).min().unwrap_or(line.len());
+    // Lower-casing ASCII keeps every offset; a mark starts at a character's edge.
+    let shown = &line[..end];
+    let cut = shown.char_indices().nth(LONGEST_QUOTE).map_or(shown.len(), |(offset, _)| offset);
+    let dots = if cut < line.len() { "…" } else { "" };
+    format!("{}{dots}", if dots.is_empty() { shown } else { shown[..cut].trim_end() })
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_apigateway::operation::get_rest_apis::GetRestApisError;
+    use aws_smithy_types::body::SdkBody;
+    use aws_smithy_types::error::ErrorMetadata;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn answered(status: u16, code: Option<&str>, message: &str, family: Family) -> Failure {
+        let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(message.to_owned()));
+        response.headers_mut().insert("x-amzn-requestid", "req-1");
+        let mut metadata = ErrorMetadata::builder().message(message);
+        if let Some(code) = code {
+            metadata = metadata.code(code);
+        }
+        let error = SdkError::service_error(GetRestApisError::generic(metadata.build()), response);
+        let ask = Ask { family: Some(family), ..Ask::rest("GetRestApis", "/restapis") };
+        Failure::of(&error, &ask, "aws", "eu-west-1")
+    }
+
+    #[test]
+    fn every_code_of_aws_has_its_kind_and_state() {
+        let scp = "with an explicit deny in a service control policy";
+        for (status, code, message, kind, state) in [
+            (403, "AccessDeniedException", "not authorized", Kind::Denied, ScopeState::AccessDenied),
+            (401, "UnauthorizedException", "not authorized", Kind::Denied, ScopeState::AccessDenied),
+            (403, "AccessDeniedException", scp, Kind::DeniedByScp, ScopeState::DeniedByScp),
+            (403, "UnrecognizedClientException", "invalid", Kind::UnknownKey, ScopeState::CredentialsFailed),
+            (403, "InvalidClientTokenId", "invalid", Kind::UnknownKey, ScopeState::CredentialsFailed),
+            (403, "ExpiredTokenException", "expired", Kind::Expired, ScopeState::CredentialsFailed),
+            (403, "InvalidSignatureException", "does not match", Kind::Credentials, ScopeState::CredentialsFailed),
+            (403, "RegionDisabledException", "off", Kind::StsOff, ScopeState::CredentialsFailed),
+            (429, "TooManyRequestsException", "slow", Kind::Throttled, ScopeState::Throttled),
+            (400, "LimitExceededException", "slow", Kind::Throttled, ScopeState::Throttled),
+            (429, "Whatever", "slow", Kind::Throttled, ScopeState::Throttled),
+            (404, "NotFoundException", "no", Kind::NotFound, ScopeState::Failed),
+            (400, "BadRequestException", "Invalid position parameter", Kind::Other, ScopeState::Failed),
+            (500, "InternalFailure", "oops", Kind::Other, ScopeState::Failed),
+            (503, "ServiceUnavailable", "oops", Kind::Other, ScopeState::Failed),
+        ] {
+            let failure = answered(status, Some(code), message, Family::Rest);
+            assert_eq!((failure.kind, failure.trouble().state), (kind, state), "{code} {message}");
+            assert!(failure.cause.starts_with("GetRestApis: ") && failure.cause.contains("req-1"), "{}", failure.cause);
+            assert!(failure.cause.contains(message), "{}", failure.cause);
+        }
+    }
+
+    #[test]
+    fn only_the_newer_family_can_be_missing_in_a_region() {
+        let message = "HTTP APIs are not available in this AWS region";
+        assert_eq!(answered(400, Some("BadRequestException"), message, Family::Http).kind, Kind::Unsupported);
+        assert_eq!(answered(400, Some("BadRequestException"), message, Family::Rest).kind, Kind::Other);
+        assert_eq!(answered(400, Some("BadRequestException"), "Invalid token", Family::Http).kind, Kind::Other);
+    }
+
+    #[test]
+    fn every_denial_names_the_action_and_the_resource() {
+        for (ask, permission) in [
+            (Ask::rest("GetRestApis", "/restapis"), "apigateway:GET on arn:aws-cn:apigateway:cn-north-1::/restapis"),
+            (Ask::http("GetApi", "/apis/a"), "apigateway:GET on arn:aws-cn:apigateway:cn-north-1::/apis/a"),
+            (
+                Ask::routing_rules("d.example"),
+                "apigateway:ListRoutingRules on arn:aws-cn:apigateway:cn-north-1:*:/domainnames/d.example/routingrules/*",
+            ),
+            (
+                Ask::sts("AssumeRole", "sts:AssumeRole", "arn:aws-cn:iam::1:role/r"),
+                "sts:AssumeRole on arn:aws-cn:iam::1:role/r",
+            ),
+        ] {
+            assert_eq!(ask.permission("aws-cn", "cn-north-1"), permission);
+        }
+    }
+
+    #[test]
+    fn a_refused_signature_is_quoted_without_the_session_token() {
+        let message = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key.\n\n\
+                       The Canonical String for this request should have been\n'GET\n/restapis\nx-amz-security-token:IQoJb3JpZ2luX2VjSECRET'";
+        let failure = answered(403, Some("InvalidSignatureException"), message, Family::Rest);
+        assert!(!failure.cause.contains("SECRET") && failure.cause.contains("does not match"), "{}", failure.cause);
+        let message =
+            "Credential should be scoped: Authorization=AWS4-HMAC-SHA256 Credential=AKIASECRET/x, Signature=SECRET";
+        assert!(!answered(400, Some("IncompleteSignatureException"), message, Family::Rest).cause.contains("SECRET"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_quoted_is_one_short_line_without_what_follows_a_token(text in "(?s).{0,600}", more in "[ -~]{0,40}") {
+            let shown = tidy(&format!("{text} X-Amz-Security-Token:{more}hunter2"));
+            prop_assert!(!shown.contains("hunter2"), "{}", shown);
+            prop_assert!(!shown.contains('\n') && shown.chars().count() <= LONGEST_QUOTE + 1);
+        }
+
+        #[test]
+        fn no_answer_makes_the_classification_panic(
+            status in 100_u16..1000, code in proptest::option::of("[a-zA-Z]{0,40}"), message in ".{0,500}", http: bool,
+        ) {
+            let failure = answered(status, code.as_deref(), &message, if http { Family::Http } else { Family::Rest });
+            prop_assert!(!failure.trouble().cause.is_empty());
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! Enters accounts: turns a connection's credentials into [`Account`]s, or into one sentence on why not.
+//!
+//! One credentials provider per key or role, shared by all its regions and both families. Secrets are read by reference
+//! whenever the SDK wants credentials, so a rotated file is picked up.
+
+use std::sync::{Mutex, PoisonError};
+
+use aws_config::SdkConfig;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::future::ProvideCredentials as CredentialsFuture;
+use aws_credential_types::provider::{ProvideCredentials, Result as CredentialsResult, SharedCredentialsProvider};
+use secrecy::ExposeSecret;
+
+use super::account::{Account, Identity};
+use super::aws::Aws;
+use super::classify::{Ask, Failure, Kind, kind_and_text_without_answer};
+use crate::config::regions::partition_of;
+use crate::config::{AssumeRole, AwsUser, Connection, Credentials as Means, DefaultChain, Regions, RoleArn, Source};
+use crate::inventory::{AccountTrouble, ScopeState, Trouble};
+use crate::secret::{self, SecretError};
+
+/// What a schedule file may say and this version does not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotThereYet {
+    /// `credentials.central_role`.
+    #[error("central_role is not there yet; use one connection with assume_role per account")]
+    CentralRole,
+    /// `regions = ["all"]`.
+    #[error("regions = [\"all\"] is not there yet; name the regions")]
+    AllRegions,
+}
+
+impl From<NotThereYet> for AccountTrouble {
+    fn from(missing: NotThereYet) -> Self {
+        trouble_of(None, Trouble { state: ScopeState::Failed, cause: missing.to_string(), hint: None })
+    }
+}
+
+/// Enters every account of a connection. Each that cannot be entered stands as an error in the list.
+///
+/// # Errors
+/// The connection's accounts cannot even be named: the credentials do not work, or the connection asks for what is not
+/// there yet ([`NotThereYet`]).
+pub async fn enter(aws: &Aws, connection: &Connection) -> Result<Vec<Result<Account, AccountTrouble>>, AccountTrouble> {
+    let Regions::Named(regions) = &connection.regions else { return Err(NotThereYet::AllRegions.into()) };
+    match &connection.credentials {
+        Means::AwsUser(user) => own_account(aws, key(user), regions).await,
+        Means::DefaultChain(chain) => own_account(aws, default_chain(aws, chain, regions).await, regions).await,
+        Means::AssumeRole(role) => Ok(vec![assume(aws, role, regions).await.map_err(|failure| {
+            trouble_of(Some(role.role_arn.account_id.clone()), role_trouble(&failure, &role.role_arn.arn))
+        })]),
+        Means::CentralRole(_) => Err(NotThereYet::CentralRole.into()),
+    }
+}
+
+async fn own_account(
+    aws: &Aws,
+    source: SharedCredentialsProvider,
+    regions: &[String],
+) -> Result<Vec<Result<Account, AccountTrouble>>, AccountTrouble> {
+    match as_itself(aws, source, regions).await {
+        Ok((account, _)) => Ok(vec![Ok(account)]),
+        Err(failure) => Err(trouble_of(None, failure.trouble())),
+    }
+}
+
+fn trouble_of(account_id: Option<String>, trouble: Trouble) -> AccountTrouble {
+    AccountTrouble { account_id, account_name: None, trouble }
+}
+
+/// STS does not say why a role may not be assumed, so the hint names all that it can be.
+pub(super) fn role_trouble(failure: &Failure, role_arn: &str) -> Trouble {
+    let mut trouble = failure.trouble();
+    if failure.kind == Kind::Credentials && failure.cause.contains("AccessDenied") {
+        trouble.hint = Some(format!(
+            "AWS does not say which it is: {role_arn} does not exist; its trust policy does not name this caller; the external id is missing or \
+             wrong; or the caller's own policy or a service control policy forbids sts:AssumeRole"
+        ));
+    }
+    trouble
+}
+
+/// The caller as STS knows it.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    pub(super) partition: String,
+    pub(super) account_id: String,
+    pub(super) arn: String,
+    /// Where STS answered.
+    pub(super) region: String,
+}
+
+/// The account that the credentials belong to.
+pub(super) async fn as_itself(
+    aws: &Aws,
+    source: SharedCredentialsProvider,
+    regions: &[String],
+) -> Result<(Account, Caller), Failure> {
+    let current = SharedCredentialsProvider::new(source.clone());
+    let caller = caller(aws, &current, &sts_regions(regions, None)).await?;
+    let identity = Identity::new(source, current, caller.region.clone());
+    let account = Account::new(caller.partition.clone(), caller.account_id.clone(), regions.to_vec(), identity);
+    Ok((account, caller))
+}
+
+/// Who the credentials belong to; it needs no permission.
+pub(super) async fn caller(
+    aws: &Aws,
+    credentials: &SharedCredentialsProvider,
+    regions: &[String],
+) -> Result<Caller, Failure> {
+    let ask = Ask::sts("GetCallerIdentity", "sts:GetCallerIdentity", "*");
+    let mut answer = Err(Failure::other(&ask, "no region to ask in"));
+    for region in regions {
+        let client = aws_sdk_sts::Client::new(&aws.config(credentials.clone(), region));
+        answer = match client.get_caller_identity().send().await {
+            Ok(identity) => caller_of(identity.arn(), identity.account(), region)
+                .ok_or_else(|| Failure::other(&ask, "the answer names no account, so perhaps it is not from AWS")),
+            Err(error) => Err(Failure::of(&error, &ask, partition_of(region).unwrap_or("aws"), region)),
+        };
+        if !answer.as_ref().is_err_and(may_be_the_region) {
+            break;
+        }
+    }
+    answer
+}
+
+fn caller_of(arn: Option<&str>, account_id: Option<&str>, region: &str) -> Option<Caller> {
+    let arn = arn?;
+    let partition = arn.strip_prefix("arn:")?.split(':').next().filter(|partition| !partition.is_empty())?;
+    let account_id = account_id.filter(|id| !id.is_empty())?;
+    Some(Caller {
+        partition: partition.to_owned(),
+        account_id: account_id.to_owned(),
+        arn: arn.to_owned(),
+        region: region.to_owned(),
+    })
+}
+
+/// Assumes the role at once, so that a refusal is known before any region is looked at; the session is the first that is used.
+pub(super) async fn assume(aws: &Aws, role: &AssumeRole, regions: &[String]) -> Result<Account, Failure> {
+    let ask = Ask::sts("AssumeRole", "sts:AssumeRole", role.role_arn.arn.clone());
+    let source = source(aws, &role.source, regions).await;
+    let external_id = role.external_id.as_ref().map(secret::resolve_value).transpose();
+    let external_id = external_id.map_err(|error| bad_reference(&ask, &error))?;
+    let mut answer = Err(Failure::other(&ask, "no region to ask in"));
+    for region in sts_regions(regions, Some(&role.role_arn.partition)) {
+        let config = aws.config(source.clone(), &region);
+        let external_id = external_id.as_ref().map(ExposeSecret::expose_secret);
+        let provider = role_provider(&config, &role.role_arn, &role.session_name, external_id).await;
+        answer = match provider.provide_credentials().await {
+            Ok(first) => {
+                let provider = SharedCredentialsProvider::new(Primed { first: Mutex::new(Some(first)), provider });
+                let current = SharedCredentialsProvider::new(provider.clone());
+                let identity = Identity::new(provider, current, region);
+                let RoleArn { partition, account_id, .. } = role.role_arn.clone();
+                return Ok(Account::new(partition, account_id, regions.to_vec(), identity));
+            }
+            Err(error) => Err(of_credentials(&ask, &error)),
+        };
+        if !answer.as_ref().is_err_and(may_be_the_region) {
+            break;
+        }
+    }
+    answer
+}
+
+/// A session lasts an hour: more is refused where the caller is a role itself, and renewing costs one call.
+async fn role_provider(
+    config: &SdkConfig,
+    role: &RoleArn,
+    session_name: &str,
+    external_id: Option<&str>,
+) -> AssumeRoleProvider {
+    let builder = AssumeRoleProvider::builder(role.arn.clone()).session_name(session_name).configure(config);
+    let builder = match external_id {
+        Some(id) => builder.external_id(id),
+        None => builder,
+    };
+    builder.build().await
+}
+
+/// Who assumes a role.
+pub(super) async fn source(aws: &Aws, source: &Source, regions: &[String]) -> SharedCredentialsProvider {
+    match source {
+        Source::AwsUser(user) => key(user),
+        Source::DefaultChain(chain) => default_chain(aws, chain, regions).await,
+    }
+}
+
+pub(super) fn key(user: &AwsUser) -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(KeyByReference(user.clone()))
+}
+
+/// Environment, profile, SSO, web identity, container or instance; a named profile alone where one is given.
+pub(super) async fn default_chain(aws: &Aws, chain: &DefaultChain, regions: &[String]) -> SharedCredentialsProvider {
+    let region = sts_regions(regions, None).into_iter().next().map(aws_config::Region::new);
+    if let Some(profile) = &chain.profile {
+        // The default chain would let keys in the environment win over the profile that the file names.
+        let config = ProviderConfig::without_region().with_http_client(aws.http.clone()).with_region(region);
+        let provider = ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile).build();
+        return SharedCredentialsProvider::new(provider);
+    }
+    let loaded = aws.loader().region(region).load().await;
+    loaded.credentials_provider().unwrap_or_else(|| SharedCredentialsProvider::new(Nobody))
+}
+
+fn bad_reference(ask: &Ask, error: &SecretError) -> Failure {
+    Failure { kind: Kind::Credentials, ..Failure::other(ask, &error.to_string()) }
+}
+
+fn of_credentials(ask: &Ask, error: &CredentialsError) -> Failure {
+    let (kind, cause) = kind_and_text_without_answer(error);
+    // The call's name is in it where STS answered.
+    let cause = if cause.starts_with(ask.call) { cause } else { format!("{}: {cause}", ask.call) };
+    let kind = if kind == Kind::Other { Kind::Credentials } else { kind };
+    Failure { kind, cause, permission: format!("{} on {}", ask.action, ask.resource) }
+}
+
+/// Where STS is asked: in the first named region, so that the partition is right, then where the partition keeps it on for everybody.
+pub(super) fn sts_regions(regions: &[String], partition: Option<&str>) -> Vec<String> {
+    let first =
+        regions.first().filter(|region| partition.is_none_or(|partition| partition_of(region) == Some(partition)));
+    let partition = partition.or_else(|| first.and_then(|region| partition_of(region))).unwrap_or("aws");
+    let mut asked: Vec<String> = first.cloned().into_iter().collect();
+    if let Some(default) = default_sts_region(partition)
+        && !asked.iter().any(|region| region == default)
+    {
+        asked.push(default.to_owned());
+    }
+    asked
+}
+
+/// A region of each partition in which STS cannot be switched off (AWS IAM User Guide, "Manage AWS STS in an AWS Region").
+fn default_sts_region(partition: &str) -> Option<&'static str> {
+    match partition {
+        "aws" => Some("us-east-1"),
+        "aws-cn" => Some("cn-north-1"),
+        "aws-us-gov" => Some("us-gov-west-1"),
+        "aws-eusc" => Some("eusc-de-east-1"),
+        "aws-iso" => Some("us-iso-east-1"),
+        "aws-iso-b" => Some("us-isob-east-1"),
+        "aws-iso-e" => Some("eu-isoe-west-1"),
+        "aws-iso-f" => Some("us-isof-south-1"),
+        _ => None,
+    }
+}
+
+/// Whether another region may do better: STS off, the region off, or no such name.
+fn may_be_the_region(failure: &Failure) -> bool {
+    matches!(failure.kind, Kind::StsOff | Kind::UnknownKey | Kind::Unreachable)
+}
+
+/// An access key whose parts stay references until the SDK asks.
+#[derive(Debug)]
+struct KeyByReference(AwsUser);
+
+impl ProvideCredentials for KeyByReference {
+    fn provide_credentials<'a>(&'a self) -> CredentialsFuture<'a>
+    where
+        Self: 'a,
+    {
+        let user = self.0.clone();
+        CredentialsFuture::new(async move {
+            let read = tokio::task::spawn_blocking(move || read_key(&user)).await;
+            read.map_err(CredentialsError::unhandled)?.map_err(CredentialsError::invalid_configuration)
+        })
+    }
+}
+
+fn read_key(user: &AwsUser) -> Result<Credentials, SecretError> {
+    let id = secret::resolve_value(&user.access_key_id)?;
+    let key = secret::resolve(&user.secret_access_key)?;
+    let token = user.session_token.as_ref().map(secret::resolve).transpose()?;
+    let token = token.map(|token| token.expose_secret().to_owned());
+    Ok(Credentials::new(id.expose_secret(), key.expose_secret(), token, None, "aws_user"))
+}
+
+/// Gives the session that was made on entering first, then what the role gives.
+#[derive(Debug)]
+struct Primed {
+    first: Mutex<Option<Credentials>>,
+    provider: AssumeRoleProvider,
+}
+
+impl ProvideCredentials for Primed {
+    fn provide_credentials<'a>(&'a self) -> CredentialsFuture<'a>
+    where
+        Self: 'a,
+    {
+        match self.first.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(first) => CredentialsFuture::ready(Ok(first)),
+            None => self.provider.provide_credentials(),
+        }
+    }
+}
+
+/// Stands where the SDK was built without a default chain.
+#[derive(Debug)]
+struct Nobody;
+
+impl ProvideCredentials for Nobody {
+    fn provide_credentials<'a>(&'a self) -> CredentialsFuture<'a>
+    where
+        Self: 'a,
+    {
+        let nothing: CredentialsResult = Err(CredentialsError::not_loaded_no_source());
+        CredentialsFuture::ready(nothing)
+    }
+}
+
+#[cfg(test)]
+mod tests;

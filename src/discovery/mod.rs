@@ -1,0 +1,35 @@
+//! Everything that talks to AWS: enters accounts, lists APIs, reads stages, custom domains and dates.
+//!
+//! ```text
+//! Aws (process) ── enter(connection) ──► Account (run) ── look(region) ──► ScopeLook per family
+//!   http, limiter      credentials          place            rest, http_family, domains, address
+//! ```
+//!
+//! It reports what it saw and why it did not see the rest. It knows no registry, no plan and no schedule, and decides
+//! nothing: a failed scope is a value here, not an error.
+
+mod account;
+mod address;
+mod aws;
+mod classify;
+mod credentials;
+mod dates;
+mod domains;
+mod http;
+mod http_family;
+mod limiter;
+mod listed;
+mod look;
+mod page;
+pub mod probe;
+mod progress;
+mod rest;
+#[cfg(test)]
+mod testing;
+
+pub use account::Account;
+pub use aws::{Aws, AwsSetupError};
+pub use credentials::{NotThereYet, enter};
+pub use dates::{DeploymentAsk, DeploymentDates, deployment_dates};
+pub use look::{Wanted, look};
+pub use progress::{Progress, Reading};

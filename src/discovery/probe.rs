@@ -1,0 +1,347 @@
+//! Test Connection: each credential step and each permission that a run needs, tried one by one with the smallest request.
+//!
+//! Registers nothing and reads no more than it must to know that a permission is there.
+
+use futures_util::stream::{self, StreamExt};
+
+use super::account::{Account, Place};
+use super::aws::Aws;
+use super::classify::{Ask, Failure, Kind};
+use super::credentials::{self, NotThereYet};
+use super::progress::Progress;
+use crate::config::{AwsUser, Connection, Credentials, Regions, SecretRef, Source, Value};
+use crate::inventory::{ScopeState, Trouble};
+use crate::secret;
+
+/// Regions tried side by side.
+const REGIONS_AT_ONCE: usize = 8;
+
+/// One thing that was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What, in a few words.
+    pub name: &'static str,
+    /// The account that it concerns; absent while none is known.
+    pub account_id: Option<String>,
+    /// The region that it concerns; absent for what concerns none.
+    pub region: Option<String>,
+    /// Whether a run needs it; without the others it only sees less.
+    pub needed: bool,
+    /// How it went.
+    pub outcome: Outcome,
+}
+
+/// How a step went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Well, with what was seen.
+    Passed(String),
+    /// Not, with cause and remedy.
+    Failed(Trouble),
+    /// There was nothing to try it on, or an earlier step failed.
+    NotTried(String),
+}
+
+impl Step {
+    /// Whether a run cannot do its work for it.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        self.needed && matches!(self.outcome, Outcome::Failed(_))
+    }
+}
+
+/// Tries everything that `connection` needs and shows each step as soon as it is over; returns all of them in that order.
+pub async fn test(aws: &Aws, connection: &Connection, mut show: impl FnMut(&Step)) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut tell = |step: Step| {
+        show(&step);
+        steps.push(step);
+    };
+    let Some(account) = enter(aws, connection, &mut tell).await else { return steps };
+    let tried = account.regions.iter().map(|region| {
+        let place = account.place(aws, region, &Progress::default());
+        async move { try_region(&place).await }
+    });
+    let mut tried = stream::iter(tried).buffered(REGIONS_AT_ONCE);
+    while let Some(region_steps) = tried.next().await {
+        region_steps.into_iter().for_each(&mut tell);
+    }
+    drop(tried);
+    steps
+}
+
+/// The steps up to an account whose regions can be tried.
+async fn enter(aws: &Aws, connection: &Connection, tell: &mut impl FnMut(Step)) -> Option<Account> {
+    let step = |name, account_id: Option<&str>, outcome| Step {
+        name,
+        account_id: account_id.map(str::to_owned),
+        region: None,
+        needed: true,
+        outcome,
+    };
+    let unsupported = |missing: NotThereYet| {
+        step(
+            "enter the accounts",
+            None,
+            Outcome::Failed(Trouble { state: ScopeState::Failed, cause: missing.to_string(), hint: None }),
+        )
+    };
+    let Regions::Named(regions) = &connection.regions else {
+        tell(unsupported(NotThereYet::AllRegions));
+        return None;
+    };
+    let references = references(&connection.credentials);
+    if !references.is_empty() {
+        let outcome = resolve(references).await;
+        let failed = matches!(outcome, Outcome::Failed(_));
+        tell(step("read the secrets", None, outcome));
+        if failed {
+            tell(step("identify the caller", None, Outcome::NotTried("the secrets cannot be read".to_owned())));
+            return None;
+        }
+    }
+    let (entered, role) = match &connection.credentials {
+        Credentials::AwsUser(user) => (credentials::as_itself(aws, credentials::key(user), regions).await, None),
+        Credentials::DefaultChain(chain) => {
+            let source = credentials::default_chain(aws, chain, regions).await;
+            (credentials::as_itself(aws, source, regions).await, None)
+        }
+        Credentials::AssumeRole(role) => {
+            let source = credentials::source(aws, &role.source, regions).await;
+            (credentials::as_itself(aws, source, regions).await, Some(role))
+        }
+        Credentials::CentralRole(_) => {
+            tell(unsupported(NotThereYet::CentralRole));
+            return None;
+        }
+    };
+    let account = match entered {
+        Ok((account, caller)) => {
+            tell(step("identify the caller", Some(&caller.account_id), Outcome::Passed(caller.arn)));
+            account
+        }
+        Err(failure) => {
+            tell(step("identify the caller", None, Outcome::Failed(failure.trouble())));
+            if let Some(role) = role {
+                let why = Outcome::NotTried("the caller is not known".to_owned());
+                tell(step("assume the role", Some(&role.role_arn.account_id), why));
+            }
+            return None;
+        }
+    };
+    let Some(role) = role else { return Some(account) };
+    let of_role = Some(role.role_arn.account_id.as_str());
+    match credentials::assume(aws, role, regions).await {
+        Ok(account) => {
+            tell(step("assume the role", of_role, Outcome::Passed(role.role_arn.arn.clone())));
+            Some(account)
+        }
+        Err(failure) => {
+            let trouble = credentials::role_trouble(&failure, &role.role_arn.arn);
+            tell(step("assume the role", of_role, Outcome::Failed(trouble)));
+            None
+        }
+    }
+}
+
+/// Every reference that entering resolves.
+fn references(credentials: &Credentials) -> Vec<SecretRef> {
+    let of_user = |user: &AwsUser| {
+        let id = match &user.access_key_id {
+            Value::Ref(reference) => Some(reference.clone()),
+            Value::Literal(_) => None,
+        };
+        id.into_iter().chain([user.secret_access_key.clone()]).chain(user.session_token.clone()).collect::<Vec<_>>()
+    };
+    let of_value = |value: &Option<Value>| match value {
+        Some(Value::Ref(reference)) => vec![reference.clone()],
+        _ => Vec::new(),
+    };
+    let of_source = |source: &Source| match source {
+        Source::AwsUser(user) => of_user(user),
+        Source::DefaultChain(_) => Vec::new(),
+    };
+    match credentials {
+        Credentials::AwsUser(user) => of_user(user),
+        Credentials::DefaultChain(_) => Vec::new(),
+        Credentials::AssumeRole(role) => [of_source(&role.source), of_value(&role.external_id)].concat(),
+        Credentials::CentralRole(role) => {
+            [of_source(&role.source), of_value(&role.external_id), of_value(&role.child_external_id)].concat()
+        }
+    }
+}
+
+/// All of them, so that every missing one is named at once.
+async fn resolve(references: Vec<SecretRef>) -> Outcome {
+    let count = references.len();
+    let read = tokio::task::spawn_blocking(move || {
+        let errors = references.iter().filter_map(|reference| secret::resolve(reference).err());
+        errors.map(|error| error.to_string()).collect::<Vec<_>>()
+    });
+    let errors = match read.await {
+        Ok(errors) => errors,
+        Err(error) => vec![error.to_string()],
+    };
+    if errors.is_empty() {
+        return Outcome::Passed(format!("{count} found"));
+    }
+    Outcome::Failed(Trouble {
+        state: ScopeState::CredentialsFailed,
+        cause: errors.join("; "),
+        hint: Some("put the secret where the schedule file says, readable by the user that aboard runs as".to_owned()),
+    })
+}
+
+/// Every permission in one region, in the order in which a run needs them.
+async fn try_region(place: &Place) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut tell = |name, needed, outcome| {
+        steps.push(Step {
+            name,
+            account_id: Some(place.account_id.clone()),
+            region: Some(place.region.clone()),
+            needed,
+            outcome,
+        });
+    };
+
+    let first = first_rest_api(place).await;
+    tell("list REST APIs", true, outcome(place, &first, |first| seen(first.as_deref())).await);
+    let (stages, deployments) = rest_details(place, &first).await;
+    tell("read stages of REST APIs", true, stages);
+    tell("read deployments of REST APIs", true, deployments);
+
+    let first = first_http_api(place).await;
+    tell("list HTTP and WebSocket APIs", true, outcome(place, &first, |first| seen(first.as_deref())).await);
+    let (stages, deployments) = http_details(place, &first).await;
+    tell("read stages of HTTP and WebSocket APIs", true, stages);
+    tell("read deployments of HTTP and WebSocket APIs", true, deployments);
+
+    let first = first_domain(place).await;
+    tell(
+        "list custom domains",
+        true,
+        outcome(place, &first, |first| seen(first.as_ref().map(|domain| domain.name.as_str()))).await,
+    );
+    let (mappings, rules) = domain_details(place, &first).await;
+    tell("read mappings of custom domains", true, mappings);
+    tell("read routing rules of custom domains", false, rules);
+    steps
+}
+
+type First<T> = Result<Option<T>, Failure>;
+
+/// A custom domain to try the next steps on.
+struct Domain {
+    name: String,
+    id: Option<String>,
+    regional: bool,
+}
+
+async fn first_rest_api(place: &Place) -> First<String> {
+    let ask = Ask::rest("GetRestApis", "/restapis");
+    let answer = place.ask(&ask, |clients| clients.rest.get_rest_apis().limit(1).send()).await?;
+    Ok(answer.items.unwrap_or_default().into_iter().find_map(|api| api.id))
+}
+
+async fn first_http_api(place: &Place) -> First<String> {
+    let ask = Ask::http("GetApis", "/apis");
+    let answer = place.ask(&ask, |clients| clients.http.get_apis().max_results("1").send()).await?;
+    Ok(answer.items.unwrap_or_default().into_iter().find_map(|api| api.api_id))
+}
+
+async fn first_domain(place: &Place) -> First<Domain> {
+    use aws_sdk_apigateway::types::EndpointType;
+
+    let ask = Ask::rest("GetDomainNames", "/domainnames");
+    let answer = place.ask(&ask, |clients| clients.rest.get_domain_names().limit(1).send()).await?;
+    Ok(answer.items.unwrap_or_default().into_iter().find_map(|domain| {
+        let types = domain.endpoint_configuration.and_then(|endpoint| endpoint.types).unwrap_or_default();
+        let id = domain.domain_name_id.filter(|_| types.contains(&EndpointType::Private));
+        Some(Domain { name: domain.domain_name?, id, regional: types.contains(&EndpointType::Regional) })
+    }))
+}
+
+async fn rest_details(place: &Place, first: &First<String>) -> (Outcome, Outcome) {
+    let id = match first {
+        Ok(Some(id)) => id,
+        other => return not_tried_twice(other, "there is no REST API to try it on"),
+    };
+    let ask = Ask::rest("GetStages", format!("/restapis/{id}/stages"));
+    let stages = place.ask(&ask, |clients| clients.rest.get_stages().rest_api_id(id).send()).await;
+    let ask = Ask::rest("GetDeployments", format!("/restapis/{id}/deployments"));
+    let deployments = place.ask(&ask, |clients| clients.rest.get_deployments().rest_api_id(id).limit(1).send()).await;
+    let on = |(): &()| format!("tried on {id}");
+    let stages = outcome(place, &stages.map(|_| ()), on).await;
+    (stages, outcome(place, &deployments.map(|_| ()), on).await)
+}
+
+async fn http_details(place: &Place, first: &First<String>) -> (Outcome, Outcome) {
+    let id = match first {
+        Ok(Some(id)) => id,
+        other => return not_tried_twice(other, "there is no HTTP or WebSocket API to try it on"),
+    };
+    let ask = Ask::http("GetStages", format!("/apis/{id}/stages"));
+    let stages = place.ask(&ask, |clients| clients.http.get_stages().api_id(id).max_results("1").send()).await;
+    let ask = Ask::http("GetDeployments", format!("/apis/{id}/deployments"));
+    let deployments =
+        place.ask(&ask, |clients| clients.http.get_deployments().api_id(id).max_results("1").send()).await;
+    let on = |(): &()| format!("tried on {id}");
+    let stages = outcome(place, &stages.map(|_| ()), on).await;
+    (stages, outcome(place, &deployments.map(|_| ()), on).await)
+}
+
+async fn domain_details(place: &Place, first: &First<Domain>) -> (Outcome, Outcome) {
+    let domain = match first {
+        Ok(Some(domain)) => domain,
+        other => return not_tried_twice(other, "there is no custom domain to try it on"),
+    };
+    let name = &domain.name;
+    let mappings = if domain.regional {
+        let ask = Ask::http("GetApiMappings", format!("/domainnames/{name}/apimappings"));
+        let answer = place.ask(&ask, |clients| clients.http.get_api_mappings().domain_name(name).send()).await;
+        answer.map(|_| ())
+    } else {
+        let ask = Ask::rest("GetBasePathMappings", format!("/domainnames/{name}/basepathmappings"));
+        let answer = place.ask(&ask, |clients| {
+            let request = clients.rest.get_base_path_mappings().domain_name(name);
+            request.set_domain_name_id(domain.id.clone()).send()
+        });
+        answer.await.map(|_| ())
+    };
+    let ask = Ask::routing_rules(name);
+    let rules = place.ask(&ask, |clients| {
+        let request = clients.http.list_routing_rules().domain_name(name);
+        request.set_domain_name_id(domain.id.clone()).send()
+    });
+    let rules = rules.await.map(|_| ());
+    let on = |(): &()| format!("tried on {name}");
+    let mappings = outcome(place, &mappings, on).await;
+    (mappings, outcome(place, &rules, on).await)
+}
+
+fn not_tried_twice<T>(first: &First<T>, nothing: &str) -> (Outcome, Outcome) {
+    let why = if first.is_err() { "the listing before it failed" } else { nothing };
+    (Outcome::NotTried(why.to_owned()), Outcome::NotTried(why.to_owned()))
+}
+
+/// A family that the region does not have is nothing to repair, and what was deleted a moment ago shows that it may be read.
+async fn outcome<T>(place: &Place, answer: &Result<T, Failure>, detail: impl Fn(&T) -> String) -> Outcome {
+    match answer {
+        Ok(answer) => Outcome::Passed(detail(answer)),
+        Err(failure) if failure.kind == Kind::Unsupported => {
+            Outcome::NotTried("the region has no HTTP and WebSocket APIs yet".to_owned())
+        }
+        Err(failure) if failure.kind == Kind::NotFound => {
+            Outcome::NotTried("what it was to be tried on was just deleted".to_owned())
+        }
+        Err(failure) => Outcome::Failed(place.trouble(failure).await),
+    }
+}
+
+fn seen(first: Option<&str>) -> String {
+    first.map_or_else(|| "there is none yet".to_owned(), |name| format!("saw {name}"))
+}
+
+#[cfg(test)]
+mod tests;

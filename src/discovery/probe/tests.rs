@@ -1,0 +1,122 @@
+use super::super::testing::{ACCOUNT, Asked, REGION, Reply, aws, connection, role, user};
+use super::*;
+use crate::config::Credentials as Means;
+
+fn identity() -> Reply {
+    Reply::caller("arn:aws:iam::111122223333:user/u")
+}
+
+fn full(asked: &Asked) -> Reply {
+    match asked.path.as_str() {
+        "/" if asked.sts("GetCallerIdentity") => identity(),
+        "/" => Reply::session("token"),
+        "/restapis" => Reply::json(r#"{"item":[{"id":"abc"}]}"#),
+        "/v2/apis" => Reply::json(r#"{"items":[{"apiId":"h1","protocolType":"HTTP"}]}"#),
+        "/domainnames" => {
+            Reply::json(r#"{"item":[{"domainName":"a.example.com","endpointConfiguration":{"types":["REGIONAL"]}}]}"#)
+        }
+        _ => Reply::json("{}"),
+    }
+}
+
+fn by_name<'a>(steps: &'a [Step], name: &str) -> &'a Step {
+    steps.iter().find(|step| step.name == name).unwrap_or_else(|| panic!("{name} in {steps:?}"))
+}
+
+#[tokio::test]
+async fn a_connection_that_is_allowed_everything_passes_every_step_in_every_region() {
+    let (aws, _) = aws(full).await;
+    let (_folder, user) = user();
+    let mut shown = Vec::new();
+    let connection = connection(Means::AwsUser(user), &[REGION, "eu-west-2"]);
+    let steps = test(&aws, &connection, |step| shown.push(step.clone())).await;
+    assert_eq!(shown, steps);
+    assert_eq!(steps.len(), 2 + 2 * 9);
+    for step in &steps {
+        assert!(matches!(step.outcome, Outcome::Passed(_)), "{step:?}");
+    }
+    let optional: Vec<&str> = steps.iter().filter(|step| !step.needed).map(|step| step.name).collect();
+    assert_eq!(optional, ["read routing rules of custom domains"; 2]);
+    assert_eq!(by_name(&steps, "list REST APIs").account_id.as_deref(), Some(ACCOUNT));
+}
+
+#[tokio::test]
+async fn each_missing_permission_is_named_with_its_remedy_and_the_rest_is_still_tried() {
+    let (aws, _) = aws(|asked| match asked.path.as_str() {
+        "/v2/apis" | "/v2/domainnames/a.example.com/routingrules" => {
+            Reply::error(403, "AccessDeniedException", "User is not authorized")
+        }
+        _ => full(asked),
+    })
+    .await;
+    let (_folder, user) = user();
+    let steps = test(&aws, &connection(Means::AwsUser(user), &[REGION]), |_| {}).await;
+    let denied = by_name(&steps, "list HTTP and WebSocket APIs");
+    assert!(denied.is_fatal());
+    let Outcome::Failed(trouble) = &denied.outcome else { panic!() };
+    assert_eq!(trouble.hint.as_deref(), Some("allow apigateway:GET on arn:aws:apigateway:eu-west-1::/apis"));
+    let stages = by_name(&steps, "read stages of HTTP and WebSocket APIs");
+    assert_eq!(stages.outcome, Outcome::NotTried("the listing before it failed".to_owned()));
+    let rules = by_name(&steps, "read routing rules of custom domains");
+    assert!(matches!(rules.outcome, Outcome::Failed(_)) && !rules.is_fatal());
+    assert!(matches!(by_name(&steps, "list custom domains").outcome, Outcome::Passed(_)));
+}
+
+#[tokio::test]
+async fn an_empty_account_passes_and_says_what_could_not_be_tried() {
+    let (aws, _) = aws(|asked| if asked.path == "/" { identity() } else { Reply::json("{}") }).await;
+    let (_folder, user) = user();
+    let steps = test(&aws, &connection(Means::AwsUser(user), &[REGION]), |_| {}).await;
+    assert!(!steps.iter().any(Step::is_fatal));
+    assert_eq!(steps.iter().filter(|step| matches!(step.outcome, Outcome::NotTried(_))).count(), 6);
+}
+
+#[tokio::test]
+async fn a_region_without_the_http_family_is_nothing_to_repair() {
+    let (aws, _) = aws(|asked| match asked.path.as_str() {
+        "/v2/apis" => Reply::error(400, "BadRequestException", "HTTP APIs are not available in this AWS region"),
+        _ => full(asked),
+    })
+    .await;
+    let (_folder, user) = user();
+    let steps = test(&aws, &connection(Means::AwsUser(user), &[REGION]), |_| {}).await;
+    assert!(!steps.iter().any(Step::is_fatal), "{steps:?}");
+}
+
+#[tokio::test]
+async fn every_missing_secret_is_named_at_once_and_aws_is_not_asked() {
+    let (aws, log) = aws(|asked| panic!("{asked:?}")).await;
+    let (folder, mut user) = user();
+    user.session_token = Some(SecretRef::Env("ABOARD_TEST_NEVER_SET".to_owned()));
+    drop(folder);
+    let steps = test(&aws, &connection(Means::AwsUser(user), &[REGION]), |_| {}).await;
+    let Outcome::Failed(trouble) = &steps[0].outcome else { panic!() };
+    assert!(
+        trouble.cause.contains("secret file") && trouble.cause.contains("ABOARD_TEST_NEVER_SET"),
+        "{}",
+        trouble.cause
+    );
+    assert!(matches!(steps[1].outcome, Outcome::NotTried(_)));
+    assert!(log.all().is_empty());
+}
+
+#[tokio::test]
+async fn a_role_shows_who_asks_for_it_before_it_shows_that_it_is_refused() {
+    let (aws, _) = aws(|asked| {
+        if asked.sts("GetCallerIdentity") {
+            identity()
+        } else {
+            Reply::sts_error(403, "AccessDenied", "not authorized to perform: sts:AssumeRole")
+        }
+    })
+    .await;
+    let (_folder, user) = user();
+    let steps = test(&aws, &connection(role(user), &[REGION]), |_| {}).await;
+    let caller = Outcome::Passed("arn:aws:iam::111122223333:user/u".to_owned());
+    assert_eq!(by_name(&steps, "identify the caller").outcome, caller);
+    let refused = by_name(&steps, "assume the role");
+    assert_eq!(refused.account_id.as_deref(), Some("999988887777"));
+    let Outcome::Failed(trouble) = &refused.outcome else { panic!() };
+    assert!(trouble.hint.as_deref().is_some_and(|hint| hint.contains("trust policy")));
+    assert_eq!(steps.len(), 3);
+}

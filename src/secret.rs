@@ -1,0 +1,124 @@
+//! Reads secrets where a reference points: `env:NAME` or `file:/path`.
+//!
+//! Nothing is kept: each call reads anew, so that a rotated secret is picked up without a restart. Errors name the
+//! variable or the file, never a value.
+
+use std::io;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+use crate::config::{SecretRef, Value};
+use crate::environment;
+
+/// Why a reference gave no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The variable does not exist.
+    #[error("environment variable {name} is not set")]
+    Unset {
+        /// The variable.
+        name: String,
+    },
+    /// The variable is not text.
+    #[error(transparent)]
+    NotUnicode(#[from] environment::NotUnicode),
+    /// The file could not be read.
+    #[error("secret file {} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is nothing in it.
+    #[error("{place} is empty")]
+    Empty {
+        /// The variable or file.
+        place: String,
+    },
+}
+
+/// The secret that `reference` points to, read now. A line end at the end of a file is no part of it.
+///
+/// Blocks for as long as the file system takes.
+///
+/// # Errors
+/// The variable or file is missing, unreadable, not text, or empty.
+pub fn resolve(reference: &SecretRef) -> Result<SecretString, SecretError> {
+    let (text, place) = match reference {
+        SecretRef::Env(name) => {
+            let text = environment::text(name)?.ok_or_else(|| SecretError::Unset { name: name.clone() })?;
+            (text, format!("environment variable {name}"))
+        }
+        SecretRef::File(path) => {
+            let text = std::fs::read_to_string(path);
+            let text = text.map_err(|source| SecretError::Unreadable { path: path.clone(), source })?;
+            let line = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+            (line.to_owned(), format!("secret file {}", path.display()))
+        }
+    };
+    if text.is_empty() { Err(SecretError::Empty { place }) } else { Ok(SecretString::from(text)) }
+}
+
+/// A value that may also stand in the schedule file itself.
+///
+/// # Errors
+/// Those of [`resolve`].
+pub fn resolve_value(value: &Value) -> Result<SecretString, SecretError> {
+    match value {
+        Value::Literal(text) => Ok(SecretString::from(text.clone())),
+        Value::Ref(reference) => resolve(reference),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn file_with(content: &[u8]) -> (tempfile::TempDir, SecretRef) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        fs::write(&path, content).unwrap();
+        (folder, SecretRef::File(path))
+    }
+
+    #[test]
+    fn one_line_end_is_cut_from_a_file_and_no_more() {
+        for (content, secret) in
+            [("s3cret", "s3cret"), ("s3cret\n", "s3cret"), ("s3cret\r\n", "s3cret"), ("a b \n\n", "a b \n")]
+        {
+            let (_folder, reference) = file_with(content.as_bytes());
+            assert_eq!(resolve(&reference).unwrap().expose_secret(), secret, "{content:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_anew_each_time() {
+        let (folder, reference) = file_with(b"old");
+        assert_eq!(resolve(&reference).unwrap().expose_secret(), "old");
+        fs::write(folder.path().join("secret"), "new\n").unwrap();
+        assert_eq!(resolve(&reference).unwrap().expose_secret(), "new");
+    }
+
+    #[test]
+    fn errors_name_the_place_and_never_the_value() {
+        let (_folder, reference) = file_with(b"\xff\xfehunter2");
+        let error = resolve(&reference).unwrap_err().to_string();
+        assert!(error.contains("secret file") && !error.contains("hunter2"), "{error}");
+        let error = resolve(&SecretRef::Env("ABOARD_TEST_NEVER_SET".to_owned())).unwrap_err();
+        assert_eq!(error.to_string(), "environment variable ABOARD_TEST_NEVER_SET is not set");
+        let (_folder, reference) = file_with(b"\n");
+        assert!(resolve(&reference).unwrap_err().to_string().ends_with("is empty"));
+    }
+
+    #[test]
+    fn debug_of_a_secret_shows_nothing() {
+        let (_folder, reference) = file_with(b"hunter2");
+        assert!(!format!("{:?}", resolve(&reference).unwrap()).contains("hunter2"));
+    }
+}

@@ -1,0 +1,243 @@
+//! The registry as a run uses it: every call leaves the asynchronous threads, and there may be no registry at all.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+
+use super::context::Request;
+use crate::config::Connection;
+use crate::inventory::{AccountTrouble, Scope, ScopeState};
+use crate::plan::{Known, Plan};
+use crate::registry::locks::{self, Lock, LockedBy, Locking};
+use crate::registry::{Commit, CommitScope, Counts, NewRun, Outcome, Registry, RegistryError, RunError, RunId, Trigger};
+
+/// An open registry, shared by the runs of a process; there is one writer.
+pub type SharedRegistry = Arc<Mutex<Registry>>;
+
+/// An interrupted run is carried on for this long; after that a new one looks at everything.
+const RESUME_WITHIN: chrono::TimeDelta = chrono::TimeDelta::hours(6);
+
+/// The registry of a run, or none.
+#[derive(Clone, Debug)]
+pub(super) struct Book {
+    registry: Option<SharedRegistry>,
+}
+
+/// A run that was begun, with what makes it the only one of its connection.
+#[derive(Debug)]
+pub(super) struct Claim {
+    /// Its number; absent where nothing is written.
+    pub(super) run_id: Option<RunId>,
+    /// The interrupted run that it carries on.
+    pub(super) resumes: Option<RunId>,
+    /// Scopes that the interrupted run read whole and committed.
+    pub(super) done: BTreeSet<Scope>,
+    /// Held until the run is over.
+    _lock: Option<Lock>,
+}
+
+impl Claim {
+    /// Of a run that writes nothing.
+    pub(super) fn none() -> Self {
+        Self { run_id: None, resumes: None, done: BTreeSet::new(), _lock: None }
+    }
+}
+
+/// What is written of one scope.
+#[derive(Debug)]
+pub(super) struct ScopeCommit {
+    pub(super) run_id: RunId,
+    pub(super) connection: String,
+    pub(super) known: Known,
+    pub(super) plan: Plan,
+    pub(super) account_name: Option<String>,
+    pub(super) explained: bool,
+    pub(super) calls: u64,
+    pub(super) throttled: u64,
+    pub(super) notes: Vec<String>,
+}
+
+impl Book {
+    pub(super) fn new(registry: Option<SharedRegistry>) -> Self {
+        Self { registry }
+    }
+
+    /// Runs `body` on the registry, away from the asynchronous threads; `None` where there is no registry.
+    async fn with<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Registry) -> Result<T, RegistryError> + Send + 'static,
+    ) -> Result<Option<T>, RegistryError> {
+        let Some(registry) = self.registry.clone() else { return Ok(None) };
+        let task = tokio::task::spawn_blocking(move || body(&mut lock(&registry)));
+        match task.await {
+            Ok(result) => result.map(Some),
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
+    }
+
+    /// Makes the run the only one of its connection and begins it. It carries on what an interrupted run left, where that was
+    /// asked for the same and is recent.
+    pub(super) async fn claim(&self, connection: &Connection, request: &Request, now: DateTime<Utc>) -> Result<Claim, RunError> {
+        let (name, may_resume, trigger, asked) = (connection.name.clone(), request.may_resume(), request.trigger, request.document());
+        let selected = !request.apis.is_empty();
+        let claimed = self
+            .with(move |registry| {
+                let lock = match only_run(registry, &name, now)? {
+                    Ok(lock) => lock,
+                    Err(refused) => return Ok(Err(refused)),
+                };
+                let left = registry.resumable(&name)?;
+                let left = left.filter(|left| may_resume && left.request == asked && now - left.started_at <= RESUME_WITHIN);
+                let resumes = left.as_ref().map(|left| left.run_id);
+                let new = NewRun {
+                    connection: &name,
+                    trigger: if resumes.is_some() { Trigger::Resume } else { trigger },
+                    due_at: left.as_ref().and_then(|left| left.due_at),
+                    resumes,
+                    selected,
+                    request: &asked,
+                    host: None,
+                };
+                let committed = left.as_ref().map(|left| left.committed.clone()).unwrap_or_default();
+                let complete = committed.into_iter().filter(|(_, state)| *state == ScopeState::Complete);
+                let done = complete.map(|(scope, _)| scope).collect();
+                begin(registry, lock, &new, done, now).map(Ok)
+            })
+            .await;
+        match claimed {
+            Ok(Some(claim)) => claim,
+            Ok(None) => Ok(Claim::none()),
+            Err(error) => Err(super::run::registry_error(&error)),
+        }
+    }
+
+    /// What is remembered of a scope; nothing where there is no registry.
+    pub(super) async fn known(&self, connection: &str, scope: &Scope) -> Result<Known, RegistryError> {
+        let (connection, scope) = (connection.to_owned(), scope.clone());
+        let known = self.with(move |registry| registry.known(&connection, &scope)).await?;
+        Ok(known.unwrap_or_else(first_look))
+    }
+
+    /// APIs of a connection that wait for approval outside these scopes.
+    pub(super) async fn awaiting_elsewhere(&self, connection: &str, scopes: BTreeSet<Scope>) -> Result<u64, RegistryError> {
+        let connection = connection.to_owned();
+        let awaiting = self.with(move |registry| registry.awaiting_count(&connection, &scopes)).await?;
+        Ok(awaiting.unwrap_or_default())
+    }
+
+    pub(super) async fn commit(&self, scope: ScopeCommit, now: DateTime<Utc>) -> Result<(ScopeCommit, Commit), RegistryError> {
+        let done = self
+            .with(move |registry| {
+                let commit = CommitScope {
+                    run_id: scope.run_id,
+                    connection: &scope.connection,
+                    known: &scope.known,
+                    plan: &scope.plan,
+                    account_name: scope.account_name.as_deref(),
+                    explained: scope.explained,
+                    calls: scope.calls,
+                    throttled: scope.throttled,
+                    notes: &scope.notes,
+                    approved_by: None,
+                };
+                let done = registry.commit_scope(&commit, now)?;
+                Ok((scope, done))
+            })
+            .await?;
+        done.ok_or_else(|| unreachable!("a run that commits was claimed in a registry"))
+    }
+
+    pub(super) async fn record_account(
+        &self,
+        run_id: RunId,
+        account: AccountTrouble,
+        explained: bool,
+        now: DateTime<Utc>,
+    ) -> Result<(), RegistryError> {
+        self.with(move |registry| registry.record_account(run_id, &account, explained, now)).await.map(|_| ())
+    }
+
+    pub(super) async fn finish(
+        &self,
+        run_id: RunId,
+        outcome: Outcome,
+        counts: Counts,
+        error: Option<RunError>,
+        now: DateTime<Utc>,
+    ) -> Result<(), RegistryError> {
+        self.with(move |registry| registry.finish_run(run_id, outcome, &counts, error.as_ref(), now)).await.map(|_| ())
+    }
+
+    /// Queues everything that a connection onboarded for one target again; answers how many deliveries that are.
+    pub(super) async fn redeliver(&self, target: &str, connection: &str, by: &str, now: DateTime<Utc>) -> Result<u64, RegistryError> {
+        let (target, connection, by) = (target.to_owned(), connection.to_owned(), by.to_owned());
+        let queued = self.with(move |registry| registry.redeliver(&target, &connection, &by, now)).await?;
+        Ok(queued.map_or(0, |queued| queued.first + queued.again))
+    }
+}
+
+/// The registry for a moment. A panic elsewhere left at most an open transaction, which its drop rolled back.
+pub(super) fn lock(registry: &SharedRegistry) -> MutexGuard<'_, Registry> {
+    registry.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Begins a run over named APIs only.
+pub(super) fn claim_selected(registry: &mut Registry, connection: &str, now: DateTime<Utc>) -> Result<Claim, RunError> {
+    let tell = |error: RegistryError| super::run::registry_error(&error);
+    let lock = only_run(registry, connection, now).map_err(tell)??;
+    let request = serde_json::json!({ "approve": true });
+    let new = NewRun { connection, trigger: Trigger::Manual, due_at: None, resumes: None, selected: true, request: &request, host: None };
+    begin(registry, lock, &new, BTreeSet::new(), now).map_err(tell)
+}
+
+/// Takes the lock of a connection's runs, and ends those whose process died.
+fn only_run(registry: &mut Registry, connection: &str, now: DateTime<Utc>) -> Result<Result<Lock, RunError>, RegistryError> {
+    match locks::lock_connection(registry.path(), connection, now) {
+        Ok(Locking::Taken(lock)) => {
+            registry.interrupt_dead_runs(connection, now)?;
+            Ok(Ok(lock))
+        }
+        Ok(Locking::Held(holder)) => Ok(Err(running_already(connection, &holder))),
+        Err(error) => Ok(Err(cannot_lock(connection, &error))),
+    }
+}
+
+fn begin(
+    registry: &mut Registry,
+    mut lock: Lock,
+    new: &NewRun<'_>,
+    done: BTreeSet<Scope>,
+    now: DateTime<Utc>,
+) -> Result<Claim, RegistryError> {
+    let run_id = registry.begin_run(new, now)?;
+    // What the lock's file says is only for the message to a second comer.
+    let _ = lock.set_run(run_id);
+    Ok(Claim { run_id: Some(run_id), resumes: new.resumes, done, _lock: Some(lock) })
+}
+
+/// Without a registry every look is the first one.
+fn first_look() -> Known {
+    let mut known = Known::default();
+    known.scope.first_look = true;
+    known
+}
+
+fn running_already(connection: &str, holder: &LockedBy) -> RunError {
+    let run = holder.run_id.map(|run| format!(", run {run}")).unwrap_or_default();
+    let pid = holder.pid.map(|pid| format!(", process {pid}")).unwrap_or_default();
+    let since = holder.since.map(|since| format!(", since {}", since.format("%Y-%m-%d %H:%M:%S UTC"))).unwrap_or_default();
+    RunError {
+        kind: "already_running".to_owned(),
+        message: format!("a run of {connection} is under way{run}{pid}{since}"),
+        hint: Some("wait for it to end; nothing was changed".to_owned()),
+    }
+}
+
+fn cannot_lock(connection: &str, error: &std::io::Error) -> RunError {
+    RunError {
+        kind: "registry".to_owned(),
+        message: format!("cannot take the lock of {connection} beside the registry: {error}"),
+        hint: Some("the folder of the registry must be writable".to_owned()),
+    }
+}

@@ -1,0 +1,142 @@
+//! What a run is given: the file, AWS, the registry, and what was asked for.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::book::SharedRegistry;
+use crate::config::Config;
+use crate::discovery::{Aws, Progress};
+use crate::inventory::Family;
+use crate::registry::Trigger;
+
+/// What every run of a process shares. Clones share it too.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The checked schedule file.
+    pub config: Arc<Config>,
+    /// The way to AWS, with its limiter.
+    pub aws: Arc<Aws>,
+    /// The registry; absent where there is none and none is to be made.
+    pub registry: Option<SharedRegistry>,
+    /// Counters for a progress bar.
+    pub progress: Progress,
+    /// Ends runs: what was committed stays.
+    pub cancel: CancellationToken,
+    /// The wall clock.
+    pub clock: fn() -> DateTime<Utc>,
+}
+
+/// What a run is to do.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What set it off.
+    pub trigger: Trigger,
+    /// Whether it writes.
+    pub mode: Mode,
+    /// Only this account.
+    pub account: Option<String>,
+    /// Only this region.
+    pub region: Option<String>,
+    /// Exactly these APIs, whatever filters and dates say; empty = everything in scope.
+    pub apis: Vec<NamedApi>,
+    /// Only these stages of them; empty = all.
+    pub stages: BTreeSet<String>,
+    /// Instead of the file's `published_after`.
+    pub published_after: Option<DateTime<Utc>>,
+    /// Register however many there are.
+    pub past_max_new: bool,
+    /// Asked which of the new APIs to register.
+    pub pick: Option<Arc<dyn Pick>>,
+    /// A target to which everything onboarded goes again.
+    pub redeliver: Option<String>,
+    /// Who asked, for the history.
+    pub by: String,
+}
+
+impl Request {
+    /// A run by a person over everything in scope.
+    #[must_use]
+    pub fn manual(mode: Mode) -> Self {
+        Self {
+            trigger: Trigger::Manual,
+            mode,
+            account: None,
+            region: None,
+            apis: Vec::new(),
+            stages: BTreeSet::new(),
+            published_after: None,
+            past_max_new: false,
+            pick: None,
+            redeliver: None,
+            by: String::new(),
+        }
+    }
+
+    /// Whether it may carry on what an interrupted run left that was asked for the same.
+    #[must_use]
+    pub fn may_resume(&self) -> bool {
+        self.apis.is_empty() && self.pick.is_none()
+    }
+
+    /// What was asked for, so that a later run can tell whether it was asked for the same.
+    #[must_use]
+    pub fn document(&self) -> Value {
+        let Self { trigger: _, mode: _, account, region, apis, stages, published_after, past_max_new, pick, redeliver: _, by: _ } = self;
+        let apis: Vec<&str> = apis.iter().map(|api| api.api_id.as_str()).collect();
+        json!({
+            "account": account,
+            "region": region,
+            "apis": apis,
+            "stages": stages,
+            "published_after": published_after,
+            "past_max_new": past_max_new,
+            "pick": pick.is_some(),
+        })
+    }
+}
+
+/// Whether a run writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It shows what it would do.
+    Look,
+    /// It does it.
+    Commit,
+}
+
+/// An API that a person named, as far as the name says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedApi {
+    /// The id that API Gateway gave.
+    pub api_id: String,
+    /// Only in this account.
+    pub account: Option<String>,
+    /// Only in this region.
+    pub region: Option<String>,
+    /// In this family, where it is known.
+    pub family: Option<Family>,
+}
+
+/// Chooses among the APIs that a run would register.
+pub trait Pick: std::fmt::Debug + Send + Sync {
+    /// For each candidate, in order, whether it is registered; the others wait for approval.
+    ///
+    /// # Errors
+    /// One sentence, where nobody can be asked.
+    fn pick(&self, candidates: &[Candidate]) -> Result<Vec<bool>, String>;
+}
+
+/// An API that a run would register.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// `account/region/id`.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The addresses that would be registered.
+    pub urls: Vec<String>,
+}

@@ -1,0 +1,13 @@
+//! Runs: what joins discovery, the plan and the registry. Nothing else wires the edges together.
+
+mod approve;
+mod book;
+mod context;
+mod looking;
+pub mod report;
+mod run;
+
+pub use approve::{Approval, approve};
+pub use book::SharedRegistry;
+pub use context::{Candidate, Context, Mode, NamedApi, Pick, Request};
+pub use run::run;

@@ -1,0 +1,9 @@
+//! The simulator's behaviour, seen through a raw HTTP client.
+
+mod client;
+mod control;
+mod domains;
+mod faults;
+mod gateway;
+mod identity;
+mod paging;
