@@ -10,6 +10,7 @@ use super::history::{self, HistoryEvent, Occasion};
 use super::known::{self, Stored};
 use super::outbox::{self, NewDelivery, Payload};
 use super::runs::{self, Counts, RunId, ScopeKey, ScopeResult};
+use super::status::Suspicion;
 use super::values::{count, to_json, whole_millis};
 use super::{ApiDocument, Registry, RegistryError, RegistryErrorKind, rows, status};
 use crate::inventory::ScopeState;
@@ -124,7 +125,7 @@ fn write_scope(
     // A look at named APIs alone says nothing about its scope.
     let selected = settled.state == ScopeState::Complete && !settled.proves_absence;
     if !selected {
-        status::write(sql, commit.connection, commit.run_id, &result, Some(settled.suspicious_since), now)?;
+        status::write(sql, commit.connection, commit.run_id, &result, Suspicion::Since(settled.suspicious_since), now)?;
         status::account_entered(sql, commit.connection, &commit.plan.scope, settled.state, now)?;
     }
     Ok(())

@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 use super::place::beside;
 use super::runs::RunId;
 
+const WORKER: &str = "worker";
+const MIGRATION: &str = "migration";
+
 /// Who holds a lock, as far as its file tells; a holder that has just taken it may not have written yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockedBy {
@@ -62,7 +65,7 @@ pub enum Locking {
 /// # Errors
 /// Where the lock file cannot be made beside the registry.
 pub fn lock_connection(registry: &Path, connection: &str, now: DateTime<Utc>) -> io::Result<Locking> {
-    take(registry, &format!("connection-{}", file_name(connection)), now)
+    take(registry, &file_name(connection), now)
 }
 
 /// Takes the lock of the one worker that a registry may have.
@@ -70,12 +73,12 @@ pub fn lock_connection(registry: &Path, connection: &str, now: DateTime<Utc>) ->
 /// # Errors
 /// Where the lock file cannot be made beside the registry.
 pub fn lock_worker(registry: &Path, now: DateTime<Utc>) -> io::Result<Locking> {
-    take(registry, "worker", now)
+    take(registry, WORKER, now)
 }
 
-/// Waits for a short-lived lock of our own, however long its holder works.
-pub(super) fn wait(registry: &Path, name: &str) -> io::Result<File> {
-    let file = open(registry, name)?;
+/// Waits for the lock of a schema migration, however long its holder works.
+pub(super) fn wait_to_migrate(registry: &Path) -> io::Result<File> {
+    let file = open(registry, MIGRATION)?;
     file.lock()?;
     Ok(file)
 }
@@ -114,16 +117,17 @@ pub fn directory(registry: &Path) -> PathBuf {
     beside(registry, "-locks")
 }
 
-/// A connection's name as part of a file name: what could mean something to a file system is written as `%XX`.
+/// A connection's name as a file name: what could mean something to a file system, and the first letter of what names a lock of
+/// ours, is written as `%XX`.
 fn file_name(connection: &str) -> String {
-    let mut name = String::with_capacity(connection.len());
-    for byte in connection.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => name.push(char::from(byte)),
-            other => name.push_str(&format!("%{other:02X}")),
-        }
-    }
-    name
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let ours = [WORKER, MIGRATION].contains(&connection);
+    let bytes = connection.bytes().enumerate();
+    let escaped = bytes.map(|(index, byte)| match byte {
+        _ if plain(byte) && !(ours && index == 0) => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    });
+    escaped.collect()
 }
 
 #[cfg(test)]
@@ -158,7 +162,7 @@ mod tests {
     fn connections_do_not_stand_in_each_others_way() {
         let directory = tempfile::tempdir().unwrap();
         let registry = directory.path().join("aboard.db");
-        let names = ["payments", "../payments", "worker", "a/b", "a%2Fb"];
+        let names = ["payments", "../payments", "worker", "%77orker", "a/b", "a%2Fb"];
         let locks = names.map(|name| lock_connection(&registry, name, now()).unwrap());
         assert!(locks.iter().all(|lock| matches!(lock, Locking::Taken(_))));
         assert!(matches!(lock_worker(&registry, now()).unwrap(), Locking::Taken(_)));

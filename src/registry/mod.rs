@@ -9,6 +9,8 @@
 //!
 //! [`Reader`] can only look; [`Registry`] is a reader that can write as well.
 
+mod apis;
+mod approvals;
 mod baseline;
 mod commit;
 #[cfg(debug_assertions)]
@@ -16,10 +18,14 @@ mod crash;
 mod document;
 mod error;
 mod history;
+mod ignores;
 mod known;
 pub mod locks;
+mod maintenance;
 mod outbox;
 mod place;
+mod reference;
+mod retention;
 mod rows;
 mod runs;
 mod schema;
@@ -37,14 +43,20 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
+pub use apis::{ApiFilter, ConnectionDecision};
+pub use approvals::Redelivered;
 pub use commit::{Commit, CommitScope, Committed};
 #[cfg(debug_assertions)]
 pub use crash::arm_crash;
 pub use document::ApiDocument;
 pub use error::{RegistryError, RegistryErrorKind};
 pub use history::{HistoryEvent, HistoryRow};
+pub use ignores::IgnoredApi;
+pub use maintenance::Info;
 pub use outbox::{DeliveryFilter, DeliveryRow, DeliveryState, Payload, delivery_key};
 pub use place::Place;
+pub use reference::ApiRef;
+pub use retention::Pruned;
 pub use runs::{Counts, NewRun, Outcome, Resumable, RunError, RunFilter, RunId, RunRow, RunScope, Trigger};
 pub use schema::supported_version;
 pub use status::ScopeStatus;
@@ -197,7 +209,7 @@ impl Reader {
     /// Runs `body` against one state of the registry, whatever others commit meanwhile.
     fn read<T>(&self, body: impl FnOnce(&Connection) -> Result<T, RegistryErrorKind>) -> Result<T, RegistryError> {
         let work = || -> Result<T, RegistryErrorKind> {
-            let snapshot = self.connection.unchecked_transaction()?;
+            let snapshot = Transaction::new_unchecked(&self.connection, TransactionBehavior::Deferred)?;
             let value = body(&snapshot)?;
             snapshot.rollback()?;
             Ok(value)

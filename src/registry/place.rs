@@ -31,7 +31,7 @@ const NETWORK: [(u32, &str); 17] = [
     (0xaad7_aaea, "PanFS"),
 ];
 
-/// FUSE carries local file systems as well as GlusterFS, s3fs or sshfs, and does not say which.
+/// FUSE carries local file systems as well as `GlusterFS`, s3fs or sshfs, and does not say which.
 const FUSE: u32 = 0x6573_5546;
 
 /// What a registry's file system is.

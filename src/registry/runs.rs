@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::status::Suspicion;
 use super::values::{self, At, at, count, counted, to_json, whole_millis, word};
 use super::{Reader, Registry, RegistryError, RegistryErrorKind, baseline, status};
 use crate::inventory::{AccountTrouble, Family, Scope, ScopeState, Trouble};
@@ -412,7 +413,7 @@ impl Registry {
         self.write(|sql| {
             let connection = must_exist(sql, run_id)?;
             if write_scope(sql, run_id, &result, now)? {
-                status::write(sql, &connection, run_id, &result, None, now)?;
+                status::write(sql, &connection, run_id, &result, Suspicion::AsBefore, now)?;
             }
             Ok(())
         })

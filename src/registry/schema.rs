@@ -76,7 +76,7 @@ pub(super) fn bring_up(
     if done(identify(connection)?)? {
         return Ok(());
     }
-    let _lock = locks::wait(path, "migration")?;
+    let _lock = locks::wait_to_migrate(path)?;
     let found = identify(connection)?;
     if done(found)? {
         return Ok(());
@@ -86,7 +86,9 @@ pub(super) fn bring_up(
         Found::Version(version) => keep_copy(connection, path, version)?,
     }
     connection.set_transaction_behavior(TransactionBehavior::Immediate);
-    migrations.to_latest(connection)?;
+    let migrated = migrations.to_latest(connection);
+    connection.set_transaction_behavior(TransactionBehavior::Deferred);
+    migrated?;
     Ok(())
 }
 
@@ -143,3 +145,6 @@ fn is_registry(path: &Path, version: usize) -> bool {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
     connection.is_ok_and(|connection| identify(&connection).is_ok_and(|found| found == Found::Version(version)))
 }
+
+#[cfg(test)]
+mod tests;

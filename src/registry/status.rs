@@ -87,15 +87,28 @@ pub(super) fn unless_empty(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// Writes how a look at a scope ended. `suspicious_since` absent = as it was.
+/// What a look says about suspiciously short listings.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Suspicion {
+    /// Nothing: there was no look.
+    AsBefore,
+    /// They have been so since then, or are not so.
+    Since(Option<DateTime<Utc>>),
+}
+
+/// Writes how a look at a scope ended.
 pub(super) fn write(
     sql: &Connection,
     connection: &str,
     run_id: RunId,
     result: &ScopeResult<'_>,
-    suspicious_since: Option<Option<DateTime<Utc>>>,
+    suspicion: Suspicion,
     now: DateTime<Utc>,
 ) -> rusqlite::Result<()> {
+    let (keep_suspicion, suspicious_since) = match suspicion {
+        Suspicion::AsBefore => (true, None),
+        Suspicion::Since(since) => (false, since),
+    };
     let complete_at = Some(now).filter(|_| result.state == ScopeState::Complete);
     let mut statement = sql.prepare_cached(
         "INSERT INTO scope_status (connection, partition, account_id, region, family, account_name, state, explained,
@@ -129,8 +142,8 @@ pub(super) fn write(
         ":now": At(now),
         ":run_id": run_id,
         ":complete_at": at(complete_at),
-        ":suspicious_since": at(suspicious_since.flatten()),
-        ":keep_suspicion": suspicious_since.is_none(),
+        ":suspicious_since": at(suspicious_since),
+        ":keep_suspicion": keep_suspicion,
         ":apis": values::count(result.counts.seen),
     })?;
     if let Some(name) = result.account_name {

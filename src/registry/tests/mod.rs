@@ -1,3 +1,9 @@
 //! What the registry promises, at the level of its public functions.
 
 mod commits;
+mod looking_up;
+mod maintaining;
+mod opening;
+mod properties;
+mod running;
+mod waiting;

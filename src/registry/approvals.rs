@@ -1,0 +1,201 @@
+//! What waits for a person: APIs that `max_new` held back, and targets that are to be told again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension};
+use serde_json::json;
+
+use super::history::{self, HistoryEvent, Occasion};
+use super::outbox::{self, DeliveryState, NewDelivery, Payload};
+use super::values::{self, At, whole_millis, word};
+use super::{Reader, Registry, RegistryError, apis, commit, known};
+use crate::config::Event;
+use crate::inventory::{ApiId, Scope};
+use crate::plan::{ApiState, Known, Told};
+
+/// APIs per transaction when a target is told again, so that runs need not wait for all of it.
+const BATCH: i64 = 500;
+
+/// What telling a target again came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Redelivered {
+    /// APIs of which it had never been told.
+    pub first: u64,
+    /// APIs whose last delivery is sent once more, under the same key.
+    pub again: u64,
+    /// APIs whose last delivery is on its way as it is.
+    pub underway: u64,
+}
+
+impl Reader {
+    /// What waits for approval on a connection: by scope, only those APIs, as the plan and the commit of an approval need them.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn awaiting(&self, connection: &str) -> Result<BTreeMap<Scope, Known>, RegistryError> {
+        self.read(|sql| {
+            let mut awaiting = BTreeMap::new();
+            for (scope, _) in awaiting_by_scope(sql, connection)? {
+                let apis = known::load(sql, connection, &scope)?.into_iter();
+                let apis = apis.filter(|(_, stored)| stored.known.awaiting && stored.known.state.is_some());
+                let apis = apis.map(|(id, stored)| (id, stored.known)).collect();
+                let known = Known { apis, scope: known::load_scope(sql, connection, &scope)? };
+                awaiting.insert(scope, known);
+            }
+            Ok(awaiting)
+        })
+    }
+
+    /// How many APIs wait for approval on a connection, outside the given scopes.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn awaiting_count(&self, connection: &str, excluding: &BTreeSet<Scope>) -> Result<u64, RegistryError> {
+        self.read(|sql| {
+            let counts = awaiting_by_scope(sql, connection)?;
+            Ok(counts.iter().filter(|(scope, _)| !excluding.contains(scope)).map(|(_, count)| count).sum())
+        })
+    }
+}
+
+fn awaiting_by_scope(sql: &Connection, connection: &str) -> rusqlite::Result<Vec<(Scope, u64)>> {
+    let mut statement = sql.prepare_cached(
+        "SELECT a.partition, a.account_id, a.region, a.family, count(*)
+         FROM decisions d JOIN apis a ON a.id = d.api
+         WHERE d.connection = ?1 AND d.awaiting = 1 AND a.state IS NOT NULL
+         GROUP BY 1, 2, 3, 4",
+    )?;
+    let rows = statement.query_map([connection], |row| {
+        let scope = Scope {
+            partition: row.get(0)?,
+            account_id: row.get(1)?,
+            region: row.get(2)?,
+            family: word(row, 3, values::family)?,
+        };
+        Ok((scope, values::counted(row, 4)?))
+    })?;
+    rows.collect()
+}
+
+impl Registry {
+    /// Queues, for one target, every onboarded API that the connection's rules have chosen: a first message where the target was
+    /// never told of it, else its last delivery under the same key, unless that is on its way already.
+    ///
+    /// It works in batches; broken off and repeated, it queues nothing twice.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn redeliver(
+        &mut self,
+        target: &str,
+        connection: &str,
+        by: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Redelivered, RegistryError> {
+        let now = whole_millis(now);
+        let mut done = Redelivered::default();
+        let mut after = 0;
+        loop {
+            let batch = self.write(|sql| {
+                let batch = chosen_after(sql, connection, after)?;
+                for api in &batch {
+                    match redeliver_one(sql, *api, target, connection, by, now)? {
+                        Redelivery::First => done.first += 1,
+                        Redelivery::Again => done.again += 1,
+                        Redelivery::Underway => done.underway += 1,
+                    }
+                }
+                Ok(batch)
+            })?;
+            match batch.last() {
+                Some(last) => after = *last,
+                None => return Ok(done),
+            }
+        }
+    }
+}
+
+fn chosen_after(sql: &Connection, connection: &str, after: i64) -> rusqlite::Result<Vec<i64>> {
+    let mut statement = sql.prepare_cached(
+        "SELECT a.id FROM apis a JOIN decisions d ON d.api = a.id AND d.connection = ?1
+         WHERE a.id > ?2 AND a.state = ?3 AND d.chosen = 1 ORDER BY a.id LIMIT ?4",
+    )?;
+    let rows = statement.query_map((connection, after, ApiState::Onboarded.as_str(), BATCH), |row| row.get(0))?;
+    rows.collect()
+}
+
+enum Redelivery {
+    First,
+    Again,
+    Underway,
+}
+
+fn redeliver_one(
+    sql: &Connection,
+    api: i64,
+    target: &str,
+    connection: &str,
+    by: &str,
+    now: DateTime<Utc>,
+) -> rusqlite::Result<Redelivery> {
+    let mut statement = sql.prepare_cached(
+        "SELECT id, state FROM deliveries WHERE api = ?1 AND target = ?2 ORDER BY revision DESC LIMIT 1",
+    )?;
+    let last = statement
+        .query_row((api, target), |row| Ok((row.get::<_, i64>(0)?, word(row, 1, DeliveryState::parse)?)))
+        .optional()?;
+    let redelivery = match last {
+        Some((_, DeliveryState::Queued | DeliveryState::Leased)) => return Ok(Redelivery::Underway),
+        Some((id, _)) => {
+            sql.prepare_cached(
+                "UPDATE deliveries SET state = 'queued', attempts = 0, next_attempt_at = ?2, last_error = NULL WHERE id = ?1",
+            )?
+            .execute((id, At(now)))?;
+            Redelivery::Again
+        }
+        None => {
+            first_message(sql, api, target, connection, now)?;
+            Redelivery::First
+        }
+    };
+    let occasion = Occasion { at: now, run_id: None, connection: Some(connection) };
+    history::add(sql, api, occasion, HistoryEvent::Redelivered, &json!({ "target": target, "by": by }))?;
+    Ok(redelivery)
+}
+
+/// Tells a target of an API for the first time: of its registered addresses, but for stages that a person left out.
+fn first_message(
+    sql: &Connection,
+    api: i64,
+    target: &str,
+    connection: &str,
+    now: DateTime<Utc>,
+) -> rusqlite::Result<()> {
+    let mut statement = sql.prepare_cached("SELECT revision FROM told WHERE api = ?1 AND target = ?2")?;
+    let told = statement.query_row((api, target), |row| values::counted(row, 0)).optional()?.unwrap_or(0);
+    let mut statement = sql.prepare_cached("SELECT left_out FROM decisions WHERE api = ?1 AND connection = ?2")?;
+    let left_out = statement.query_row((api, connection), |row| values::names(row, 0))?;
+    let document = apis::document(sql, api)?;
+    let id = ApiId {
+        partition: document.partition.clone(),
+        account_id: document.account_id.clone(),
+        region: document.region.clone(),
+        api_id: document.api_id.clone(),
+    };
+    let instances: Vec<_> =
+        document.instances.iter().filter(|instance| !left_out.contains(&instance.stage)).cloned().collect();
+    let urls = instances.iter().map(|instance| instance.url.clone()).collect();
+    let payload = Payload {
+        event: Event::Onboarded.as_str().to_owned(),
+        occurred_at: now,
+        target: target.to_owned(),
+        connection: connection.to_owned(),
+        run_id: None,
+        revision: told + 1,
+        api: document,
+        instances,
+    };
+    outbox::queue(sql, &NewDelivery { api, id: &id, action: &payload.event, payload: &payload })?;
+    commit::write_told(sql, api, target, &Told { urls, gone: false }, payload.revision)
+}

@@ -1,0 +1,57 @@
+//! Forgetting old run details. History, outbox and the state of scopes are never forgotten.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::values::At;
+use super::{Registry, RegistryError};
+
+/// What was forgotten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Runs.
+    pub runs: usize,
+    /// Their rows of scopes.
+    pub scopes: usize,
+}
+
+impl Registry {
+    /// Forgets runs that began more than `keep` before `now`, but for each scope's and each connection's last run, and for runs
+    /// that history, the outbox or a younger run refers to; of those only what they saw scope by scope is forgotten.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn prune(&mut self, keep: TimeDelta, now: DateTime<Utc>) -> Result<Pruned, RegistryError> {
+        // Longer than time reaches back is for ever.
+        let Some(before) = now.checked_sub_signed(keep) else { return Ok(Pruned::default()) };
+        self.write(|sql| {
+            let scopes = sql.execute(
+                "DELETE FROM run_scopes
+                 WHERE run_id IN (SELECT id FROM runs WHERE started_at < ?1 AND outcome <> 'running'
+                                  EXCEPT SELECT max(id) FROM runs GROUP BY connection)
+                   AND NOT EXISTS (SELECT 1 FROM scope_status s JOIN runs r ON r.id = run_scopes.run_id
+                                   WHERE s.connection = r.connection AND s.partition = run_scopes.partition
+                                     AND s.account_id = run_scopes.account_id AND s.region = run_scopes.region
+                                     AND s.family = run_scopes.family AND s.last_run_id = run_scopes.run_id)",
+                [At(before)],
+            )?;
+            let mut runs = 0;
+            // A run can only go after those that carried it on.
+            loop {
+                let gone = sql.execute(
+                    "DELETE FROM runs WHERE id IN (
+                         SELECT id FROM runs WHERE started_at < ?1 AND outcome <> 'running'
+                         EXCEPT SELECT max(id) FROM runs GROUP BY connection
+                         EXCEPT SELECT run_id FROM run_scopes
+                         EXCEPT SELECT run_id FROM history
+                         EXCEPT SELECT run_id FROM deliveries
+                         EXCEPT SELECT resumes FROM runs)",
+                    [At(before)],
+                )?;
+                if gone == 0 {
+                    return Ok(Pruned { runs, scopes });
+                }
+                runs += gone;
+            }
+        })
+    }
+}

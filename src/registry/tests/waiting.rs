@@ -1,0 +1,140 @@
+//! What waits for a person: approvals, ignored APIs, targets told again.
+
+use std::collections::BTreeSet;
+
+use crate::inventory::Listing;
+use crate::plan::{ApiState, Reason, StageChoice, plan};
+use crate::registry::testing::*;
+use crate::registry::*;
+
+fn hold(bench: &mut Bench, apis: &[&str]) {
+    let run = bench.begin("payments", hour(0));
+    let known = bench.registry.known("payments", &scope()).unwrap();
+    let mut plan = plan(&whole(apis.iter().map(|id| api(id)).collect()), &known, &rules(), hour(0));
+    plan.hold_new(&known, |_| false);
+    bench.commit("payments", run, &plan, hour(0));
+}
+
+fn events(bench: &Bench, api: &str) -> Vec<&'static str> {
+    bench.registry.history(&id(api)).unwrap().iter().map(|row| row.event.as_str()).collect()
+}
+
+#[test]
+fn what_was_held_back_waits_and_is_registered_on_approval() {
+    let mut bench = Bench::new();
+    hold(&mut bench, &["a1", "a2"]);
+    assert_eq!(bench.registry.awaiting_count("payments", &BTreeSet::new()).unwrap(), 2);
+    assert_eq!(bench.registry.awaiting_count("payments", &BTreeSet::from([scope()])).unwrap(), 0);
+    assert_eq!(bench.registry.awaiting_count("billing", &BTreeSet::new()).unwrap(), 0);
+    assert_eq!(events(&bench, "a1"), ["awaiting_approval"]);
+
+    let awaiting = bench.registry.awaiting("payments").unwrap();
+    let known = &awaiting[&scope()];
+    let mut look = whole(known.apis.values().map(|known| known.api.clone()).collect());
+    look.listing = Listing::Selected;
+    let mut rules = rules();
+    rules.selection = Some(known.apis.keys().map(|id| (id.clone(), StageChoice::All)).collect());
+    let plan = plan(&look, known, &rules, hour(1));
+    let run = bench.begin_as("payments", None, true, hour(1));
+    let commit = CommitScope { approved_by: Some("ada"), ..commit("payments", run, known, &plan) };
+    let done = bench.registry.commit_scope(&commit, hour(1)).unwrap();
+    assert!(matches!(done, Commit::Done(Committed { deliveries: 2, .. })), "{done:?}");
+    assert_eq!(events(&bench, "a1"), ["awaiting_approval", "approved", "onboarded"]);
+    assert!(bench.registry.awaiting("payments").unwrap().is_empty());
+}
+
+#[test]
+fn waiting_is_written_down_once() {
+    let mut bench = Bench::new();
+    hold(&mut bench, &["a1"]);
+    hold(&mut bench, &["a1"]);
+    assert_eq!(events(&bench, "a1"), ["awaiting_approval"]);
+}
+
+#[test]
+fn an_ignored_api_stays_out_until_it_is_let_in_again() {
+    let mut bench = Bench::new();
+    hold(&mut bench, &["a1"]);
+    let until = chrono::NaiveDate::from_ymd_opt(2027, 3, 31);
+    bench.registry.ignore(&id("a1"), "a sandbox", until, "ada", hour(1)).unwrap();
+    let ignored = bench.registry.ignored().unwrap();
+    assert_eq!((ignored[0].api.clone(), ignored[0].until, ignored[0].by.as_str()), (id("a1"), until, "ada"));
+    let plan = bench.look("payments", &whole(vec![api("a1")]), &rules(), hour(2));
+    assert_eq!(plan.entries[0].decision.map(|(_, reason)| reason), Some(Reason::Ignored));
+
+    assert!(bench.registry.unignore(&id("a1"), "ada", hour(3)).unwrap());
+    assert!(!bench.registry.unignore(&id("a1"), "ada", hour(3)).unwrap());
+    let plan = bench.look("payments", &whole(vec![api("a1")]), &rules(), hour(4));
+    assert!(plan.entries[0].onboards());
+    assert_eq!(events(&bench, "a1"), ["awaiting_approval", "ignored", "excluded", "unignored", "onboarded"]);
+    let unknown = bench.registry.ignore(&id("zz"), "", None, "ada", hour(5)).unwrap_err();
+    assert!(matches!(unknown.kind, RegistryErrorKind::UnknownApi(_)), "{unknown}");
+}
+
+#[test]
+fn a_target_that_was_never_told_gets_a_first_message_and_only_once() {
+    let mut bench = Bench::new();
+    bench.look("payments", &whole(vec![api("a1"), api("a2")]), &rules(), hour(0));
+    let expected = Redelivered { first: 2, again: 0, underway: 0 };
+    assert_eq!(bench.registry.redeliver("specs", "payments", "ada", hour(1)).unwrap(), expected);
+    let expected = Redelivered { first: 0, again: 0, underway: 2 };
+    assert_eq!(bench.registry.redeliver("specs", "payments", "ada", hour(2)).unwrap(), expected);
+    assert_eq!(bench.registry.redeliver("specs", "billing", "ada", hour(2)).unwrap(), Redelivered::default());
+
+    let filter = DeliveryFilter { target: Some("specs".to_owned()), api: Some(id("a1")), ..DeliveryFilter::default() };
+    let rows = bench.registry.deliveries(&filter).unwrap();
+    let [row] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!((row.event.as_str(), row.revision, row.run_id), ("api.onboarded", 1, None));
+    assert_eq!(row.key, hex_key("specs", "a1", "api.onboarded", 1));
+    let payload: Payload = serde_json::from_str(&row.payload).unwrap();
+    assert_eq!(payload.instances, api("a1").instances);
+    let known = bench.registry.known("payments", &scope()).unwrap();
+    assert_eq!(known.apis[&id("a1")].told["specs"].urls.len(), 1);
+}
+
+fn hex_key(target: &str, api: &str, action: &str, revision: u64) -> String {
+    crate::registry::outbox::hex(&delivery_key(target, &id(api), action, revision))
+}
+
+#[test]
+fn a_target_that_was_told_is_told_the_last_thing_again_under_the_same_key() {
+    let mut bench = Bench::new();
+    bench.look("payments", &whole(vec![api("a1")]), &rules(), hour(0));
+    let before = bench.registry.deliveries(&DeliveryFilter::default()).unwrap();
+    bench
+        .registry
+        .connection
+        .execute("UPDATE deliveries SET state = 'dead', attempts = 9, last_error = 'gone'", [])
+        .unwrap();
+    let expected = Redelivered { first: 0, again: 1, underway: 0 };
+    assert_eq!(bench.registry.redeliver("catalog", "payments", "ada", hour(5)).unwrap(), expected);
+    let after = bench.registry.deliveries(&DeliveryFilter::default()).unwrap();
+    let mut wanted = before;
+    wanted[0].next_attempt_at = Some(hour(5));
+    assert_eq!(after, wanted);
+    assert_eq!(bench.registry.check().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn what_was_recorded_as_existing_can_be_told_later_as_a_first_registration() {
+    let mut bench = Bench::new();
+    let run = bench.begin("payments", hour(0));
+    let known = bench.registry.known("payments", &scope()).unwrap();
+    let mut plan = plan(&whole(vec![api("a1")]), &known, &rules(), hour(0));
+    plan.record_existing();
+    bench.commit("payments", run, &plan, hour(0));
+    let told = bench.registry.redeliver("catalog", "payments", "ada", hour(1)).unwrap();
+    assert_eq!(told, Redelivered { first: 1, again: 0, underway: 0 });
+    assert_eq!(bench.registry.deliveries(&DeliveryFilter::default()).unwrap()[0].revision, 1);
+}
+
+#[test]
+fn an_api_that_vanished_no_longer_waits() {
+    let mut bench = Bench::new();
+    hold(&mut bench, &["a1"]);
+    bench.look("payments", &whole(Vec::new()), &rules(), hour(1));
+    let known = bench.registry.known("payments", &scope()).unwrap();
+    assert_eq!(known.apis[&id("a1")].state, None::<ApiState>);
+    assert_eq!(bench.registry.awaiting_count("payments", &BTreeSet::new()).unwrap(), 0);
+    assert_eq!(events(&bench, "a1"), ["awaiting_approval", "dropped"]);
+}
