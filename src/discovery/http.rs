@@ -22,7 +22,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::aws::AwsSetupError;
-use super::limiter::Bucket;
+use super::limiter::{Bucket, Ticket};
 use super::progress::Progress;
 
 /// The process's HTTP client: proxies from the environment, the system's certificates and those of `ca_file`.
@@ -103,10 +103,11 @@ impl Meter {
         SharedHttpClient::new(MeteredClient { client: client.clone(), meter: Arc::clone(self) })
     }
 
-    async fn before_attempt(&self) {
-        self.bucket.take().await;
+    async fn before_attempt(&self) -> Ticket<'_> {
+        let ticket = self.bucket.take().await;
         self.calls.fetch_add(1, Relaxed);
         self.progress.call();
+        ticket
     }
 
     fn after_attempt(&self, response: &HttpResponse) {
@@ -152,8 +153,9 @@ impl HttpConnector for MeteredConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (connector, meter) = (self.connector.clone(), Arc::clone(&self.meter));
         HttpConnectorFuture::new(async move {
-            meter.before_attempt().await;
+            let ticket = meter.before_attempt().await;
             let answer = connector.call(request).await;
+            drop(ticket);
             if let Ok(response) = &answer {
                 meter.after_attempt(response);
             }
