@@ -108,7 +108,7 @@ impl Watch {
                     watch.everywhere.insert(connection.name.clone());
                 }
                 Regions::Named(regions) => {
-                    watch.named.extend(regions.iter().map(|region| (connection.name.clone(), region.clone())))
+                    watch.named.extend(regions.iter().map(|region| (connection.name.clone(), region.clone())));
                 }
             }
         }
