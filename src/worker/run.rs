@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use futures_util::stream;
 
-use super::book::{Book, Claim, ScopeCommit};
+use super::book::{Book, Claim, Ended, ScopeCommit};
 use super::context::{Candidate, Context, Mode, Pick, Request};
 use super::looking::{self, Brief, Hold, Planned};
 use super::report::{RunReport, ScopeReport, outcome};
@@ -98,7 +98,8 @@ impl Run {
             }
         }
         if accounts.is_empty() && self.scopes.is_empty() {
-            let account = self.request.account.as_deref().unwrap_or("that was asked for");
+            let of_api = || self.request.apis.iter().find_map(|api| api.account.as_deref());
+            let account = self.request.account.as_deref().or_else(of_api).unwrap_or("that was asked for");
             return Err(self.not_in_scope(&format!("account {account}")));
         }
         let brief = Arc::new(self.brief());
@@ -341,8 +342,9 @@ impl Run {
         }
         let finished_at = (self.context.clock)();
         if let Some(run_id) = self.claim.run_id {
-            let finished = self.book.finish(run_id, outcome, self.counts, error.clone(), finished_at).await;
-            if let Err(failed) = finished {
+            let ended = Ended { outcome, counts: self.counts, error: error.clone() };
+            let keep = self.context.config.registry.keep_runs;
+            if let Err(failed) = self.book.finish(run_id, ended, keep, finished_at).await {
                 outcome = Outcome::Failed;
                 error = error.or_else(|| Some(registry_error(&failed)));
             }
