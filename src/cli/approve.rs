@@ -23,7 +23,6 @@ pub(super) fn approve<W: Write>(global: &Global, connection: &str, output: &mut 
     let approval =
         approval.map_err(|error| Failure { exit: Exit::Failed, message: error.message, hint: error.hint })?;
     match global.output {
-        Format::Csv => return Err(super::no_csv("approve")),
         Format::Json => output.json(&json!({
             "connection": connection.name,
             "run_id": approval.run_id,
@@ -31,10 +30,10 @@ pub(super) fn approve<W: Write>(global: &Global, connection: &str, output: &mut 
             "deliveries": approval.deliveries,
             "apis": approval.apis,
         }))?,
-        Format::Text if approval.run_id.is_none() => {
+        Format::Text | Format::Csv if approval.run_id.is_none() => {
             output.line(&format!("nothing awaits approval on {}", connection.name))?;
         }
-        Format::Text => {
+        Format::Text | Format::Csv => {
             let left_out = approval.apis.iter().filter(|api| api.decision == Some(Decision::Excluded)).count();
             let not = if left_out == 0 {
                 String::new()
