@@ -35,10 +35,10 @@ pub(super) fn approve<W: Write>(global: &Global, connection: &str, output: &mut 
         }
         Format::Text | Format::Csv => {
             let left_out = approval.apis.iter().filter(|api| api.decision == Some(Decision::Excluded)).count();
-            let not = if left_out == 0 {
-                String::new()
-            } else {
-                format!("; {left_out} that the rules no longer choose stay out")
+            let not = match left_out {
+                0 => String::new(),
+                1 => "; 1 that the rules no longer choose stays out".to_owned(),
+                count => format!("; {count} that the rules no longer choose stay out"),
             };
             let run = approval.run_id.map(|run| format!(" (run {run})")).unwrap_or_default();
             output.line(&format!("{}: approved{run}: {} onboarded{not}", connection.name, approval.counts.onboard))?;

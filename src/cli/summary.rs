@@ -176,12 +176,23 @@ fn awaiting<W: Write>(report: &RunReport, output: &mut Output<W>) -> Result<(), 
         return Ok(());
     }
     let connection = &report.connection;
-    let release = match report.run_id {
-        Some(_) => format!("`aboard approve {connection}` registers them"),
-        None => format!("`aboard onboard {connection} --yes` would register them"),
+    let committed = report.run_id.is_some();
+    let them = match (held, committed) {
+        (1, true) => "1 API awaits".to_owned(),
+        (held, true) => format!("{held} APIs await"),
+        (held, false) => format!("{} would await", count(held, "API")),
     };
-    let them = if held == 1 { "1 API awaits".to_owned() } else { format!("{held} APIs await") };
-    output.line(&format!(
-        "  {them} approval, because so many at once are more than max_new allows or they were not picked; {release}"
-    ))
+    let why = match (report.held_by_max_new, committed) {
+        (Some(most), true) => format!("more new ones at once than max_new ({most}) allows, so none was registered"),
+        (Some(most), false) => {
+            format!("more new ones at once than max_new ({most}) allows, so none would be registered")
+        }
+        (None, _) => "they were not picked".to_owned(),
+    };
+    let release = if committed {
+        format!("`aboard approve {connection}` registers them")
+    } else {
+        format!("`aboard onboard {connection} --yes` would register them")
+    };
+    output.line(&format!("  {them} approval: {why}; {release}"))
 }

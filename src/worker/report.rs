@@ -117,4 +117,6 @@ pub struct RunReport {
     pub resumes: Option<RunId>,
     /// Rows that it wrote to the outbox.
     pub deliveries: u64,
+    /// The `max_new` that held back what it found, where it did.
+    pub held_by_max_new: Option<u64>,
 }

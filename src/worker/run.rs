@@ -43,6 +43,7 @@ pub async fn run(context: &Context, connection: &Connection, request: &Request) 
         request: request.clone(),
         counts: Counts::default(),
         deliveries: 0,
+        held_by_max_new: None,
         scopes: Vec::new(),
         apis: Vec::new(),
         book,
@@ -78,6 +79,7 @@ struct Run {
     claim: Claim,
     counts: Counts,
     deliveries: u64,
+    held_by_max_new: Option<u64>,
     scopes: Vec<ScopeReport>,
     apis: Vec<ApiDocument>,
 }
@@ -212,7 +214,7 @@ impl Run {
     }
 
     /// `max_new` and `--pick`: turns what may not be registered now into what awaits approval.
-    async fn hold(&self, waiting: &mut [Planned]) -> Result<(), Ending> {
+    async fn hold(&mut self, waiting: &mut [Planned]) -> Result<(), Ending> {
         let hold = match (&self.request.pick, self.connection.entry.max_new) {
             (Some(pick), _) => Hold::AllBut(Arc::new(picked(Arc::clone(pick), waiting).await?)),
             (None, Some(most)) if !self.request.past_max_new && !waiting.is_empty() => {
@@ -220,7 +222,12 @@ impl Run {
                 // What an earlier run held back and this one did not see again belongs to the same flood.
                 let scopes = waiting.iter().map(|planned| planned.plan.scope.clone()).collect();
                 let held = self.book.awaiting_elsewhere(&self.connection.name, scopes).await?;
-                if new as u64 + held > most { Hold::All } else { Hold::Nothing }
+                if new as u64 + held > most {
+                    self.held_by_max_new = Some(most);
+                    Hold::All
+                } else {
+                    Hold::Nothing
+                }
             }
             _ => Hold::Nothing,
         };
@@ -362,6 +369,7 @@ impl Run {
             apis: self.apis,
             resumes: self.claim.resumes,
             deliveries: self.deliveries,
+            held_by_max_new: self.held_by_max_new,
         }
     }
 

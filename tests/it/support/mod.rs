@@ -2,6 +2,7 @@
 
 pub(crate) mod aboard;
 pub(crate) mod server;
+pub(crate) mod shop;
 pub(crate) mod venv;
 
 pub(crate) use aboard::{CANARY, Home, Said};
