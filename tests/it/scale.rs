@@ -107,6 +107,7 @@ source = {{ aws_user = {{ access_key_id = "{}", secret_access_key = "env:SECRET"
     let names: Vec<&Value> = reports.iter().map(|report| &report["connection"]).collect();
     assert!(names.is_sorted_by_key(|name| name.as_str().unwrap()), "reports come in the file's order: {names:?}");
     assert_eq!(sim.calls_of(Operation::AssumeRole), 100, "one session for each role");
+    assert_eq!(sim.counts().by_region.values().sum::<u64>(), sum("calls"), "every call is counted, and once");
     assert_eq!(sim.counts().unknown, 0);
     println!(
         "100 roles in 4 regions: {} calls to AWS, {} of them to API Gateway, {:.1} s, peak {} KiB",
