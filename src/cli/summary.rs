@@ -15,6 +15,8 @@ use crate::worker::report::{RunReport, ScopeReport};
 pub(super) enum Detail {
     /// Every API.
     Everything,
+    /// The APIs that a person named, and why one of them stays out.
+    Named,
     /// What changed, and sums of the rest.
     News,
 }
@@ -38,6 +40,9 @@ pub(super) fn run<W: Write>(report: &RunReport, detail: Detail, output: &mut Out
     }
     troubles(report, output)?;
     apis(report, detail, output)?;
+    if detail == Detail::Named {
+        stay_out(report, output)?;
+    }
     awaiting(report, output)
 }
 
@@ -123,13 +128,29 @@ fn apis<W: Write>(report: &RunReport, detail: Detail, output: &mut Output<W>) ->
         _ => false,
     };
     let shown: Vec<&ApiDocument> = match detail {
-        Detail::Everything => report.apis.iter().collect(),
+        Detail::Everything | Detail::Named => report.apis.iter().collect(),
         Detail::News => report.apis.iter().filter(is_news).take(MOST_NEWS).collect(),
     };
     table(shown, output)?;
     let news = report.apis.iter().filter(is_news).count();
     if detail == Detail::News && news > MOST_NEWS {
         output.line(&format!("  and {} more; -v lists every API", news - MOST_NEWS))?;
+    }
+    Ok(())
+}
+
+/// What a person named passes every filter but these.
+fn stay_out<W: Write>(report: &RunReport, output: &mut Output<W>) -> Result<(), Failure> {
+    for api in &report.apis {
+        let id = format!("{}/{}/{}", api.account_id, api.region, api.api_id);
+        let why = match api.reason {
+            Some(Reason::Ignored) => format!("it is ignored; `aboard unignore {id}` lets it in again"),
+            Some(Reason::Unpublished) => "no stage of it has a deployment".to_owned(),
+            Some(Reason::NoMatchingStage) => "none of the stages that were named has a deployment".to_owned(),
+            Some(Reason::DetailsUnreadable) => "its stages could not be read".to_owned(),
+            _ => continue,
+        };
+        output.line(&format!("  {id} stays out because {why}"))?;
     }
     Ok(())
 }

@@ -68,11 +68,11 @@ pub(super) async fn onboard<W: Write>(
         let published_after = asked.published_after.map(|day| midnight(day, &connection));
         (connection, Request { published_after, ..request.clone() })
     };
-    // Who named an API wants to hear of it, also where it stays out.
-    let detail = if asked.dry_run || global.verbose > 0 || !asked.api.is_empty() {
-        summary::Detail::Everything
-    } else {
-        summary::Detail::News
+    let detail = match asked {
+        Onboard { api, .. } if !api.is_empty() => summary::Detail::Named,
+        Onboard { dry_run: true, .. } => summary::Detail::Everything,
+        _ if global.verbose > 0 => summary::Detail::Everything,
+        _ => summary::Detail::News,
     };
     walk(global, &loaded, registry, connections.into_iter().map(dated).collect(), detail, output).await
 }

@@ -11,5 +11,5 @@ mod layering;
 // mod looks;
 mod scale;
 // mod secrets;
-// mod selection;
+mod selection;
 mod support;
