@@ -89,6 +89,9 @@ fn troubles<W: Write>(report: &RunReport, output: &mut Output<W>) -> Result<(), 
         // The run's own error says it already.
         let said = report.error.as_ref().is_some_and(|error| error.message == cause);
         let meant = if explained { " (explained)" } else { "" };
+        if said && report.scopes.len() == 1 && report.scopes[0].region.is_none() {
+            continue;
+        }
         let cause = if said || cause.is_empty() { String::new() } else { format!(": {}", one_line(cause)) };
         output.line(&format!("  {state}{meant}: {}{cause}", fold(&places)))?;
         if !said && !hint.is_empty() {

@@ -22,7 +22,7 @@ use crate::config::{Config, Connection};
 use crate::discovery::{Aws, Progress};
 use crate::registry::{Registry, RegistryErrorKind};
 use crate::worker::report::RunReport;
-use crate::worker::{self, Context, Mode, Request, SharedRegistry};
+use crate::worker::{self, Context, Mode, Pick, Request, SharedRegistry};
 
 /// Shows what is there; writes nothing.
 pub(super) async fn discover<W: Write>(
@@ -47,8 +47,11 @@ pub(super) async fn onboard<W: Write>(
     let loaded = setup::load_and_warn(global)?;
     let connections = chosen(&loaded.config, &asked.which)?;
     if let Some(target) = asked.redeliver.as_ref().filter(|target| !loaded.config.targets.contains_key(*target)) {
-        return Err(Failure::usage(format!("no target named {target} in {}", loaded.file.display())));
+        return Err(naming::no_target(&loaded.config, target));
     }
+    // All that can be refused is refused before a registry is made.
+    let pick: Option<Arc<dyn Pick>> = if asked.pick { Some(Arc::new(Terminal::new()?)) } else { None };
+    asked.api.iter().try_for_each(|api| naming::parse(api).map(|_| ()))?;
     let path = setup::registry_path(global, &loaded);
     let (mode, registry) = if asked.dry_run {
         (Mode::Look, look_at(&path)?)
@@ -59,7 +62,7 @@ pub(super) async fn onboard<W: Write>(
         apis: naming::resolve_all(&asked.api, registry.as_ref(), asked.place.region.as_deref())?,
         stages: asked.stage.iter().cloned().collect::<BTreeSet<_>>(),
         past_max_new: asked.yes,
-        pick: if asked.pick { Some(Arc::new(Terminal::new()?)) } else { None },
+        pick,
         redeliver: asked.redeliver.clone(),
         by: super::actor(),
         ..placed(Request::manual(mode), &asked.place)

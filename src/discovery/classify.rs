@@ -200,8 +200,15 @@ pub(super) fn kind_and_text_without_answer(error: &(dyn Error + 'static)) -> (Ki
     } else {
         Kind::Other
     };
-    (kind, chain(error))
+    let text = chain(error);
+    // The SDK's and the HTTP client's words for "no connection" come before what the system said, and say nothing more.
+    let said = WRAPPINGS.iter().fold(text.as_str(), |text, wrapping| text.strip_prefix(wrapping).unwrap_or(text));
+    let text =
+        if kind == Kind::Unreachable && said.len() < text.len() { format!("no connection: {said}") } else { text };
+    (kind, text)
 }
+
+const WRAPPINGS: [&str; 3] = ["dispatch failure: ", "io error: ", "client error (Connect): "];
 
 fn is_timeout(error: &(dyn Error + 'static)) -> bool {
     causes(error).map(ToString::to_string).any(|cause| cause.contains("timeout") || cause.contains("timed out"))

@@ -1,7 +1,7 @@
 //! Behaviour of the whole, through the real binary.
 
 mod approval;
-// mod bad_input;
+mod bad_input;
 // mod commands;
 mod config_files;
 mod config_properties;
@@ -9,6 +9,7 @@ mod config_schema;
 // mod contract;
 mod layering;
 // mod looks;
+mod registry_files;
 mod scale;
 // mod secrets;
 mod selection;
