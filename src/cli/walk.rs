@@ -86,7 +86,7 @@ pub(super) fn share(registry: Registry) -> SharedRegistry {
 
 /// The registry of a run that writes nothing: none where there is none.
 fn look_at(path: &Path) -> Result<Option<SharedRegistry>, Failure> {
-    match Registry::open(path) {
+    match Registry::open_to_look(path) {
         Ok(registry) => Ok(Some(share(registry))),
         Err(error) if matches!(error.kind, RegistryErrorKind::Missing | RegistryErrorKind::DirectoryMissing(_)) => {
             Ok(None)

@@ -127,8 +127,22 @@ impl Reader {
             }
             copied
         };
-        copied().map_err(|kind| RegistryError::new(&self.path, kind))
+        copied().map_err(|kind| RegistryError::new(&self.path, of_copy(kind, file)))
     }
+}
+
+/// Says of the copy what is not the registry's fault.
+fn of_copy(kind: RegistryErrorKind, copy: &Path) -> RegistryErrorKind {
+    use RegistryErrorKind as Kind;
+    let cause = match kind {
+        Kind::CopyExists(_) | Kind::Busy | Kind::Corrupt(_) => return kind,
+        Kind::Full => "its disk is full".to_owned(),
+        Kind::ReadOnly => "its disk or folder cannot be written".to_owned(),
+        Kind::Io(error) => error.to_string(),
+        Kind::Sqlite(error) => error.to_string(),
+        other => RegistryError::new(copy, other).to_string(),
+    };
+    Kind::CopyFailed { copy: copy.to_owned(), cause }
 }
 
 fn copy(from: &Connection, file: &Path) -> Result<(), RegistryErrorKind> {

@@ -138,8 +138,22 @@ impl Registry {
             connection.pragma_update(None, "synchronous", "FULL")?;
             Ok(connection)
         };
-        let connection = opened().map_err(|kind| RegistryError::new(path, kind))?;
+        let connection = opened().map_err(|kind| RegistryError::new(path, unless_unwritable(path, kind)))?;
         Ok(Self { reader: Reader { connection, path: path.to_owned(), place } })
+    }
+
+    /// Opens the registry at `path` for a run that writes nothing: every write would be refused.
+    ///
+    /// # Errors
+    /// As [`Registry::open_read`].
+    pub fn open_to_look(path: &Path) -> Result<Self, RegistryError> {
+        Ok(Self { reader: Self::open_read(path)? })
+    }
+
+    /// Gives up writing.
+    #[must_use]
+    pub fn into_reader(self) -> Reader {
+        self.reader
     }
 
     /// Opens the registry at `path` for reading only; neither it nor its schema changes.
@@ -230,6 +244,18 @@ fn refused(error: io::Error) -> RegistryErrorKind {
     match error.kind() {
         io::ErrorKind::PermissionDenied => RegistryErrorKind::ReadOnly,
         _ => error.into(),
+    }
+}
+
+/// SQLite says that it cannot open a file where it cannot make the log beside it; whether it could is asked of the system.
+fn unless_unwritable(path: &Path, kind: RegistryErrorKind) -> RegistryErrorKind {
+    let cannot_open = matches!(&kind, RegistryErrorKind::Sqlite(error)
+        if error.sqlite_error_code() == Some(ErrorCode::CannotOpen));
+    let writable = |path: &Path| nix::unistd::access(path, nix::unistd::AccessFlags::W_OK).is_ok();
+    if cannot_open && !(writable(path) && writable(&place::directory_of(path))) {
+        RegistryErrorKind::ReadOnly
+    } else {
+        kind
     }
 }
 

@@ -197,7 +197,7 @@ fn on_a_full_disk_a_run_fails_and_what_was_there_stays() {
         "$1" onboard shop || echo "full: $?"
         rm disk/ballast
         "$1" registry check
-        cp disk/aboard.db* .
+        cp -r disk/aboard.db* .
     "#;
     let test = "on_a_full_disk_a_run_fails_and_what_was_there_stays";
     let Some(said) = on_own_mounts(test, &home, script) else { return };
@@ -221,7 +221,11 @@ fn a_backup_opens_and_never_replaces_a_file() {
     assert_eq!(home.ok(&["--registry", "copy.db", "apis"]).stdout, home.ok(&["apis"]).stdout);
     assert_eq!(home.ok(&["--registry", "copy.db", "registry", "check"]).stdout, "copy.db is sound\n");
     refused(&home, &["registry", "backup", "copy.db"], "copy.db exists and is not replaced; name another file");
-    refused(&home, &["registry", "backup", "no/such/copy.db"], "no/such");
+    refused(
+        &home,
+        &["registry", "backup", "no/such/copy.db"],
+        "cannot copy registry aboard.db to no/such/copy.db: No such file",
+    );
 }
 
 #[test]
