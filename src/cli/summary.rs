@@ -43,7 +43,15 @@ pub(super) fn run<W: Write>(report: &RunReport, detail: Detail, output: &mut Out
     if detail == Detail::Named {
         stay_out(report, output)?;
     }
+    if report.deliveries > 0 {
+        output.line(&format!("  {}", queued(report.deliveries)))?;
+    }
     awaiting(report, output)
+}
+
+/// How many events are on their way to targets.
+pub(super) fn queued(deliveries: u64) -> String {
+    if deliveries == 1 { "1 delivery queued".to_owned() } else { format!("{deliveries} deliveries queued") }
 }
 
 fn headline(report: &RunReport) -> String {

@@ -337,13 +337,13 @@ impl Run {
             (&one.account_id, &one.region, &one.api_id).cmp(&(&other.account_id, &other.region, &other.api_id))
         });
         let (mut outcome, mut error) = match ending {
-            Ok(()) => (outcome(&self.scopes, !self.claim.done.is_empty()), self.missing_api()),
+            Ok(()) => match outcome(&self.scopes, !self.claim.done.is_empty()) {
+                Outcome::Failed => (Outcome::Failed, self.no_scope_complete()),
+                outcome => (outcome, self.missing_api()),
+            },
             Err(Ending::Interrupted) => (Outcome::Interrupted, None),
             Err(Ending::Broken(error)) => (Outcome::Failed, Some(error)),
         };
-        if outcome == Outcome::Failed && error.is_none() {
-            error = self.no_scope_complete();
-        }
         if error.is_some() {
             outcome = Outcome::Failed;
         }

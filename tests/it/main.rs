@@ -2,15 +2,15 @@
 
 mod approval;
 mod bad_input;
-// mod commands;
+mod commands;
 mod config_files;
 mod config_properties;
 mod config_schema;
-// mod contract;
+mod contract;
 mod layering;
-// mod looks;
+mod looks;
 mod registry_files;
 mod scale;
-// mod secrets;
+mod secrets;
 mod selection;
 mod support;
