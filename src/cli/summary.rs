@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use super::exit::Failure;
+use super::fold;
 use super::output::{Output, count, one_line};
 use crate::inventory::{Instance, InstanceKind, ScopeState};
 use crate::plan::{Decision, Reason};
@@ -87,22 +88,27 @@ fn headline(report: &RunReport) -> String {
 
 /// Scopes that were not read whole, those of one state and cause folded into one line.
 fn troubles<W: Write>(report: &RunReport, output: &mut Output<W>) -> Result<(), Failure> {
-    let mut folded: BTreeMap<(ScopeState, bool, &str, &str), Vec<String>> = BTreeMap::new();
+    let mut folded: BTreeMap<(ScopeState, bool, String), Vec<&ScopeReport>> = BTreeMap::new();
     for scope in report.scopes.iter().filter(|scope| scope.state != ScopeState::Complete) {
         let cause = scope.cause.as_deref().unwrap_or_default();
-        let hint = scope.hint.as_deref().unwrap_or_default();
-        folded.entry((scope.state, scope.explained, cause, hint)).or_default().push(place(scope));
+        let essence = fold::essence(cause, scope.account_id.as_deref(), scope.region.as_deref());
+        folded.entry((scope.state, scope.explained, essence)).or_default().push(scope);
     }
-    for ((state, explained, cause, hint), places) in folded {
+    for ((state, explained, _), scopes) in folded {
+        let first = scopes[0];
+        let cause = first.cause.as_deref().unwrap_or_default();
         // The run's own error says it already.
         let said = report.error.as_ref().is_some_and(|error| error.message == cause);
-        let meant = if explained { " (explained)" } else { "" };
-        if said && report.scopes.len() == 1 && report.scopes[0].region.is_none() {
+        if said && report.scopes.len() == 1 && first.region.is_none() {
             continue;
         }
-        let cause = if said || cause.is_empty() { String::new() } else { format!(": {}", one_line(cause)) };
-        output.line(&format!("  {state}{meant}: {}{cause}", fold(&places)))?;
-        if !said && !hint.is_empty() {
+        let meant = if explained { " (explained)" } else { "" };
+        let places: Vec<String> = scopes.iter().map(|scope| place(scope)).collect();
+        let differ = scopes.iter().any(|scope| scope.cause != first.cause || scope.hint != first.hint);
+        let of = if differ { "of the first: " } else { "" };
+        let cause = if said || cause.is_empty() { String::new() } else { format!(": {of}{}", one_line(cause)) };
+        output.line(&format!("  {state}{meant}: {}{cause}", fold::some(&places)))?;
+        if let (false, Some(hint)) = (said, &first.hint) {
             output.line(&format!("    {}", one_line(hint)))?;
         }
     }
@@ -113,7 +119,7 @@ fn troubles<W: Write>(report: &RunReport, output: &mut Output<W>) -> Result<(), 
         }
     }
     for (note, places) in notes {
-        output.line(&format!("  note: {}: {}", fold(&places), one_line(note)))?;
+        output.line(&format!("  note: {}: {}", fold::some(&places), one_line(note)))?;
     }
     Ok(())
 }
@@ -124,12 +130,6 @@ fn place(scope: &ScopeReport) -> String {
         (Some(region), Some(family)) => format!("{account}/{region}/{family}"),
         _ => account.to_owned(),
     }
-}
-
-fn fold(places: &[String]) -> String {
-    const SHOWN: usize = 4;
-    let shown = places.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    if places.len() > SHOWN { format!("{shown} and {} more", places.len() - SHOWN) } else { shown }
 }
 
 fn apis<W: Write>(report: &RunReport, detail: Detail, output: &mut Output<W>) -> Result<(), Failure> {

@@ -137,7 +137,9 @@ async fn walk<W: Write>(
         clock: clock::now,
     };
     let _signals = signals::cancel_on_interrupt(context.cancel.clone());
-    let bar = Bar::follow(progress, global.quiet);
+    // A question and a bar would write over each other.
+    let asks = requests.iter().any(|(_, request)| request.pick.is_some());
+    let bar = Bar::follow(progress, global.quiet || asks);
     let runs = stream::iter(&requests).map(|(connection, request)| worker::run(&context, connection, request));
     let mut runs = std::pin::pin!(runs.buffered(config.limits.parallel_runs));
     let mut exits = Vec::with_capacity(requests.len());

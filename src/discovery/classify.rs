@@ -288,12 +288,12 @@ impl<'a> Answer<'a> {
             _ if !self.body.trim().is_empty() => &self.body,
             _ => "the answer gives no reason",
         };
-        let code = self.code.map(|code| format!("{code}, ")).unwrap_or_default();
+        let code = self.code.map(|code| format!("{}, ", tidy(code))).unwrap_or_default();
         let request = match self.request_id {
             Some(id) => format!(", request {id}"),
             None => ", without a request id, so perhaps from a proxy and not from AWS".to_owned(),
         };
-        format!("{} ({}status {}{})", tidy(said), tidy(&code), self.status, tidy(&request))
+        format!("{} ({code}status {}{})", tidy(said), self.status, tidy(&request))
     }
 }
 
