@@ -201,6 +201,7 @@ async fn a_region_that_is_off_is_told_from_a_bad_key_by_asking_sts_once() {
 async fn a_region_without_http_apis_is_unsupported_for_that_family_only() {
     let malformed = r#"{"message": "1 validation error detected: Value at \'functionName\' failed"}"#;
     for reply in [
+        Reply::json(r#"{"message": "a \'quoted\' word"}"#).status(400).with("x-amzn-errortype", "BadRequestException"),
         Reply::json(malformed).status(400).with("x-amzn-errortype", "BadRequestException"),
         Reply::error(400, "BadRequestException", "HTTP APIs are not available in this AWS region"),
         Reply::error(400, "BadRequestException", "Invalid protocol specified. Must be one of [WEBSOCKET]"),
@@ -251,6 +252,27 @@ async fn refusals_to_the_end_are_throttled_and_counted_attempt_by_attempt() {
     assert_eq!(failed(&rest).state, ScopeState::Throttled);
     assert_eq!((rest.calls, rest.throttled), (5, 5));
     assert_eq!((http.calls, http.throttled), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_makes_the_whole_bucket_wait_for_as_long_as_the_answer_asks() {
+    static REFUSED: AtomicU32 = AtomicU32::new(0);
+    let limits = Limits { requests_per_second: 1000.0, burst: 1000, ..Limits::default() };
+    for (header, value, pause) in [("retry-after", "7", 7), ("x-amz-retry-after", "9000", 9)] {
+        REFUSED.store(0, Relaxed);
+        let (aws, _) = limited_aws(&limits, move |asked| match asked.path.as_str() {
+            "/restapis" if REFUSED.fetch_add(1, Relaxed) == 0 => {
+                Reply::error(429, "TooManyRequestsException", "Too Many Requests").with(header, value)
+            }
+            _ => one_rest_api(asked),
+        })
+        .await;
+        let start = tokio::time::Instant::now();
+        let looks = look(&aws, &account("aws", REGION), REGION, &Wanted::Everything, &Progress::default()).await;
+        assert_eq!((looks[0].apis.len(), looks[0].throttled), (1, 1));
+        let elapsed = start.elapsed().as_secs();
+        assert!((pause..pause + 5).contains(&elapsed), "{header}: {elapsed}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
