@@ -185,4 +185,25 @@ mod tests {
             assert!(matches!(error, AwsSetupError::InvalidCa { .. }), "{content:?}: {error}");
         }
     }
+
+    #[test]
+    fn a_ca_file_with_certificates_and_other_text_is_taken() {
+        const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIIBiTCCAS+gAwIBAgIUaiU//mTsWJG2XnL0y/XznCixviAwCgYIKoZIzj0EAwIw\n\
+GTEXMBUGA1UEAwwOYWJvYXJkIHRlc3QgQ0EwIBcNMjYxMTIxMjAwNjU2WhgPMjEy\n\
+NjEwMjgyMDA2NTZaMBkxFzAVBgNVBAMMDmFib2FyZCB0ZXN0IENBMFkwEwYHKoZI\n\
+zj0CAQYIKoZIzj0DAQcDQgAE1TQrkcGcXJ0eNgYkUtZCtZvkgpvrpO7WipgIfOXo\n\
+olRdunu6ZgVeor30kl2sEz4ODqbRwV/poip6Ap9AftGzkKNTMFEwHQYDVR0OBBYE\n\
+FH+ChHzM1peqYDecx+643Hs5g4KSMB8GA1UdIwQYMBaAFH+ChHzM1peqYDecx+64\n\
+3Hs5g4KSMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhANpw3aDE\n\
+hX43qi47EfDCfSi6ubTlLG910NSsQXzq9cxoAiA3w1Oii6yI2GOrGgpWy9a7E298\n\
++peFVw6Y45lkQVUwhA==\n\
+-----END CERTIFICATE-----\n\
+";
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        std::fs::write(&path, format!("# the proxy's\n{CERTIFICATE}\n{CERTIFICATE}")).unwrap();
+        assert!(client(Some(&path)).is_ok());
+    }
 }
