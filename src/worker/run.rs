@@ -30,6 +30,8 @@ pub async fn run(context: &Context, connection: &Connection, request: &Request) 
     let book = Book::new(context.registry.clone());
     let claim = match request.mode {
         Mode::Look => Ok(Claim::none()),
+        // What was told to stop before it began leaves no trace: there is nothing to carry on.
+        Mode::Commit if context.cancel.is_cancelled() => Ok(Claim::none()),
         Mode::Commit => book.claim(connection, request, started_at).await,
     };
     let claimed = claim.is_ok();
