@@ -171,7 +171,7 @@ pub(super) fn address(instances: &[Instance]) -> String {
 
 /// What `max_new` or a person held back, and how it is released.
 fn awaiting<W: Write>(report: &RunReport, output: &mut Output<W>) -> Result<(), Failure> {
-    let held = report.apis.iter().filter(|api| api.reason == Some(Reason::AwaitingApproval)).count();
+    let held = report.awaiting;
     if held == 0 || report.outcome == Outcome::Interrupted {
         return Ok(());
     }

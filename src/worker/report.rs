@@ -117,4 +117,6 @@ pub struct RunReport {
     pub resumes: Option<RunId>,
     /// Rows that it wrote to the outbox.
     pub deliveries: u64,
+    /// APIs that wait for approval now: of the whole connection, unless only named APIs were looked at or nothing was written.
+    pub awaiting: u64,
 }

@@ -21,7 +21,7 @@ use super::report::{RunReport, ScopeReport, outcome};
 use crate::config::Connection;
 use crate::discovery::{self, Account};
 use crate::inventory::{AccountTrouble, ApiId, ScopeState};
-use crate::plan::{ApiState, Decision, Entry, Rules, explained};
+use crate::plan::{ApiState, Decision, Entry, Reason, Rules, explained};
 use crate::registry::{ApiDocument, Commit, Counts, Outcome, RegistryError, RunError, RunId, Trigger};
 
 /// Runs a connection to its end, or to where it cannot go on. It does not fail by itself: the report says how it went.
@@ -341,6 +341,7 @@ impl Run {
         if error.is_some() {
             outcome = Outcome::Failed;
         }
+        let awaiting = self.awaiting().await;
         let finished_at = (self.context.clock)();
         if let Some(run_id) = self.claim.run_id {
             let finished = self.book.finish(run_id, outcome, self.counts, error.clone(), finished_at).await;
@@ -362,7 +363,18 @@ impl Run {
             apis: self.apis,
             resumes: self.claim.resumes,
             deliveries: self.deliveries,
+            awaiting,
         }
+    }
+
+    /// How many APIs wait for approval. What a run held back that this one carries on is not in its rows, yet it waits as well.
+    async fn awaiting(&self) -> u64 {
+        let own = || self.apis.iter().filter(|api| api.reason == Some(Reason::AwaitingApproval)).count() as u64;
+        if self.claim.run_id.is_none() || !self.request.apis.is_empty() {
+            return own();
+        }
+        // A registry that cannot be read any more is what the end of the run complains about.
+        self.book.awaiting_elsewhere(&self.connection.name, BTreeSet::new()).await.unwrap_or_else(|_| own())
     }
 
     /// Where not one scope was read whole, the first failure that is not meant is the run's error.
