@@ -1,13 +1,12 @@
 //! From what a person types to connections and APIs.
 
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
 
 use super::exit::Failure;
 use super::output::one_line;
 use crate::config::Config;
 use crate::registry::{ApiDocument, ApiRef, Reader};
-use crate::worker::{NamedApi, SharedRegistry};
+use crate::worker::{NamedApi, Shelf};
 
 /// A connection that the file does not have.
 pub(super) fn no_connection(config: &Config, name: &str) -> Failure {
@@ -34,18 +33,11 @@ pub(super) fn one_api(registry: &Reader, text: &str) -> Result<ApiDocument, Fail
 }
 
 /// The APIs that a person wants onboarded, found in the registry where it knows them and else taken at their word.
-pub(super) fn resolve_all(
-    texts: &[String],
-    registry: Option<&SharedRegistry>,
-    region: Option<&str>,
-) -> Result<Vec<NamedApi>, Failure> {
+pub(super) fn resolve_all(texts: &[String], registry: &Shelf, region: Option<&str>) -> Result<Vec<NamedApi>, Failure> {
     let mut named = Vec::new();
     for text in texts {
         let reference = parse(text)?;
-        let known = match registry {
-            Some(registry) => registry.lock().unwrap_or_else(PoisonError::into_inner).find(&reference)?,
-            None => Vec::new(),
-        };
+        let known = registry.look_up(|registry| registry.find(&reference))?.unwrap_or_default();
         let elsewhere = |api: &ApiDocument| region.is_some_and(|region| api.region != region);
         let known: Vec<ApiDocument> = known.into_iter().filter(|api| !elsewhere(api)).collect();
         let api = match (known.as_slice(), reference) {

@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::inventory::{AccountTrouble, Scope, ScopeState};
+use crate::inventory::{AccountTrouble, Scope, ScopeState, Trouble};
 use crate::plan::Settled;
 use crate::registry::{ApiDocument, Counts, Outcome, RunError, RunId, Trigger};
 
@@ -68,6 +68,19 @@ impl ScopeReport {
             throttled: 0,
             notes: Vec::new(),
         }
+    }
+
+    /// The row of a scope that the run did not come to.
+    #[must_use]
+    pub fn of_unreached(scope: &Scope, trouble: &Trouble) -> Self {
+        let settled = Settled {
+            state: trouble.state,
+            cause: Some(trouble.cause.clone()),
+            hint: trouble.hint.clone(),
+            proves_absence: false,
+            suspicious_since: None,
+        };
+        Self::of_scope(scope, &settled, false)
     }
 
     /// The row of an account that was not entered.

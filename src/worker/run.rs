@@ -20,7 +20,7 @@ use super::looking::{self, Brief, Hold, Planned};
 use super::report::{RunReport, ScopeReport, outcome};
 use crate::config::Connection;
 use crate::discovery::{self, Account};
-use crate::inventory::{AccountTrouble, ApiId, ScopeState};
+use crate::inventory::{AccountTrouble, ApiId, Scope, ScopeState, Trouble};
 use crate::plan::{ApiState, Decision, Entry, Rules, explained};
 use crate::registry::{ApiDocument, Commit, Counts, Outcome, RegistryError, RunError, RunId, Trigger};
 
@@ -43,6 +43,7 @@ pub async fn run(context: &Context, connection: &Connection, request: &Request) 
         request: request.clone(),
         counts: Counts::default(),
         deliveries: 0,
+        open: BTreeSet::new(),
         scopes: Vec::new(),
         apis: Vec::new(),
         book,
@@ -78,6 +79,8 @@ struct Run {
     claim: Claim,
     counts: Counts,
     deliveries: u64,
+    /// Scopes that it set out to look at and has not dealt with yet.
+    open: BTreeSet<Scope>,
     scopes: Vec<ScopeReport>,
     apis: Vec<ApiDocument>,
 }
@@ -152,9 +155,9 @@ impl Run {
 
     /// Looks everywhere. What registers nothing is committed at once; the rest is returned.
     async fn look(&mut self, brief: &Arc<Brief>, accounts: Vec<Account>) -> Result<Vec<Planned>, Ending> {
-        let places: usize = accounts.iter().map(|account| looking::regions(brief, account).len()).sum();
-        self.context.progress.expect_scopes(2 * places as u64);
-        if places == 0 && self.claim.done.is_empty() && !accounts.is_empty() {
+        self.open = accounts.iter().flat_map(|account| looking::scopes(brief, account)).collect();
+        self.context.progress.expect_scopes(self.open.len() as u64);
+        if self.open.is_empty() && self.claim.done.is_empty() && !accounts.is_empty() {
             let named = brief.region.as_deref().or_else(|| brief.apis.iter().find_map(|api| api.region.as_deref()));
             return Err(self.not_in_scope(&format!("region {}", named.unwrap_or("that was asked for"))));
         }
@@ -244,6 +247,7 @@ impl Run {
             }
         };
         let Planned { look, plan, explained, .. } = planned;
+        self.open.remove(&plan.scope);
         let row = ScopeReport {
             account_name: look.account_name,
             apis: look.apis.len() as u64,
@@ -321,7 +325,28 @@ impl Run {
         }
     }
 
+    /// Scopes that an interrupted run did not come to, or whose commit it did not come to.
+    async fn note_unreached(&mut self) -> Result<(), RegistryError> {
+        let cause = "the run was interrupted before it was committed";
+        let trouble = Trouble { state: ScopeState::NotReached, cause: cause.to_owned(), hint: None };
+        let unreached: Vec<_> =
+            std::mem::take(&mut self.open).into_iter().map(|scope| (scope, trouble.clone())).collect();
+        for (scope, trouble) in &unreached {
+            let row = ScopeReport::of_unreached(scope, trouble);
+            self.count_scope(&row);
+            self.scopes.push(row);
+        }
+        match self.claim.run_id {
+            Some(run_id) => self.book.record_unreached(run_id, unreached, (self.context.clock)()).await,
+            None => Ok(()),
+        }
+    }
+
     async fn finish(mut self, started_at: DateTime<Utc>, ending: Result<(), Ending>) -> RunReport {
+        let noted = match ending {
+            Err(Ending::Interrupted) => self.note_unreached().await,
+            _ => Ok(()),
+        };
         self.scopes.sort_by(|one, other| {
             (&one.account_id, &one.region, one.family).cmp(&(&other.account_id, &other.region, other.family))
         });
@@ -330,7 +355,7 @@ impl Run {
         });
         let (mut outcome, mut error) = match ending {
             Ok(()) => (outcome(&self.scopes, !self.claim.done.is_empty()), self.missing_api()),
-            Err(Ending::Interrupted) => (Outcome::Interrupted, None),
+            Err(Ending::Interrupted) => (Outcome::Interrupted, noted.err().map(|error| registry_error(&error))),
             Err(Ending::Broken(error)) => (Outcome::Failed, Some(error)),
         };
         if outcome == Outcome::Failed && error.is_none() {
@@ -347,6 +372,7 @@ impl Run {
                 error = error.or_else(|| Some(registry_error(&failed)));
             }
         }
+        self.log(outcome, error.as_ref());
         RunReport {
             connection: self.connection.name,
             run_id: self.claim.run_id,
@@ -361,6 +387,34 @@ impl Run {
             resumes: self.claim.resumes,
             deliveries: self.deliveries,
         }
+    }
+
+    fn log(&self, outcome: Outcome, error: Option<&RunError>) {
+        let (connection, run_id, counts) = (self.connection.name.as_str(), self.claim.run_id, &self.counts);
+        for scope in &self.scopes {
+            let (account, region, state) = (scope.account_id.as_deref(), scope.region.as_deref(), scope.state.as_str());
+            tracing::debug!(
+                connection,
+                run_id,
+                account,
+                region,
+                family = scope.family,
+                state,
+                apis = scope.apis,
+                "scope over"
+            );
+        }
+        tracing::info!(
+            connection,
+            run_id,
+            outcome = outcome.as_str(),
+            seen = counts.seen,
+            onboarded = counts.onboard,
+            calls = counts.calls,
+            throttled = counts.throttled,
+            error = error.map(|error| error.message.as_str()),
+            "run over"
+        );
     }
 
     /// Where not one scope was read whole, the first failure that is not meant is the run's error.
