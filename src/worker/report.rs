@@ -130,4 +130,6 @@ pub struct RunReport {
     pub resumes: Option<RunId>,
     /// Rows that it wrote to the outbox.
     pub deliveries: u64,
+    /// What a person should know besides, one sentence.
+    pub notice: Option<String>,
 }

@@ -44,6 +44,7 @@ pub async fn run(context: &Context, connection: &Connection, request: &Request) 
         counts: Counts::default(),
         deliveries: 0,
         open: BTreeSet::new(),
+        notice: None,
         scopes: Vec::new(),
         apis: Vec::new(),
         book,
@@ -81,6 +82,8 @@ struct Run {
     deliveries: u64,
     /// Scopes that it set out to look at and has not dealt with yet.
     open: BTreeSet<Scope>,
+    /// What a person should know besides, one sentence.
+    notice: Option<String>,
     scopes: Vec<ScopeReport>,
     apis: Vec<ApiDocument>,
 }
@@ -214,15 +217,31 @@ impl Run {
     }
 
     /// `max_new` and `--pick`: turns what may not be registered now into what awaits approval.
-    async fn hold(&self, waiting: &mut [Planned]) -> Result<(), Ending> {
+    async fn hold(&mut self, waiting: &mut [Planned]) -> Result<(), Ending> {
         let hold = match (&self.request.pick, self.connection.entry.max_new) {
-            (Some(pick), _) => Hold::AllBut(Arc::new(picked(Arc::clone(pick), waiting).await?)),
+            (Some(pick), _) => {
+                let chosen = picked(Arc::clone(pick), waiting).await?;
+                let new: usize = waiting.iter().map(|planned| planned.plan.onboards()).sum();
+                if chosen.len() < new {
+                    let name = &self.connection.name;
+                    let left = new - chosen.len();
+                    self.notice = Some(format!(
+                        "{left} that were not picked await approval; `aboard approve {name}` registers them"
+                    ));
+                }
+                Hold::AllBut(Arc::new(chosen))
+            }
             (None, Some(most)) if !self.request.past_max_new && !waiting.is_empty() => {
                 let new: usize = waiting.iter().map(|planned| planned.plan.onboards()).sum();
                 // What an earlier run held back and this one did not see again belongs to the same flood.
                 let scopes = waiting.iter().map(|planned| planned.plan.scope.clone()).collect();
                 let held = self.book.awaiting_elsewhere(&self.connection.name, scopes).await?;
-                if new as u64 + held > most { Hold::All } else { Hold::Nothing }
+                if new as u64 + held > most {
+                    self.notice = Some(self.flood(new as u64 + held, most));
+                    Hold::All
+                } else {
+                    Hold::Nothing
+                }
             }
             _ => Hold::Nothing,
         };
@@ -230,6 +249,16 @@ impl Run {
             planned.hold(hold.clone());
         }
         Ok(())
+    }
+
+    /// Why nothing is registered, and what releases it, in one sentence.
+    fn flood(&self, new: u64, most: u64) -> String {
+        let name = &self.connection.name;
+        let release = match self.claim.run_id {
+            Some(_) => format!("`aboard approve {name}` registers them"),
+            None => format!("`aboard onboard {name} --yes` would register them"),
+        };
+        format!("{new} APIs await approval, because max_new = {most} allows no more at once; {release}")
     }
 
     async fn commit(&mut self, brief: &Brief, mut planned: Planned) -> Result<(), Ending> {
@@ -386,6 +415,7 @@ impl Run {
             apis: self.apis,
             resumes: self.claim.resumes,
             deliveries: self.deliveries,
+            notice: self.notice,
         }
     }
 
