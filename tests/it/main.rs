@@ -3,5 +3,6 @@
 mod config_files;
 mod config_properties;
 mod config_schema;
+mod crash;
 mod layering;
 mod support;
