@@ -24,7 +24,6 @@ pub(super) fn approve<W: Write>(global: &Global, connection: &str, output: &mut 
     let approval =
         approval.map_err(|error| Failure { exit: Exit::Failed, message: error.message, hint: error.hint })?;
     match global.output {
-        Format::Csv => return Err(super::no_csv("approve")),
         Format::Json => output.json(&json!({
             "connection": connection.name,
             "run_id": approval.run_id,
@@ -32,15 +31,15 @@ pub(super) fn approve<W: Write>(global: &Global, connection: &str, output: &mut 
             "deliveries": approval.deliveries,
             "apis": approval.apis,
         }))?,
-        Format::Text if approval.run_id.is_none() => {
+        Format::Text | Format::Csv if approval.run_id.is_none() => {
             output.line(&format!("nothing awaits approval on {}", connection.name))?;
         }
-        Format::Text => {
+        Format::Text | Format::Csv => {
             let left_out = approval.apis.iter().filter(|api| api.decision == Some(Decision::Excluded)).count();
-            let not = if left_out == 0 {
-                String::new()
-            } else {
-                format!("; {left_out} that the rules no longer choose stay out")
+            let not = match left_out {
+                0 => String::new(),
+                1 => "; 1 that the rules no longer choose stays out".to_owned(),
+                count => format!("; {count} that the rules no longer choose stay out"),
             };
             let run = approval.run_id.map(|run| format!(" (run {run})")).unwrap_or_default();
             output.line(&format!("{}: approved{run}: {} onboarded{not}", connection.name, approval.counts.onboard))?;

@@ -24,7 +24,12 @@ pub(super) fn no_connection(config: &Config, name: &str) -> Failure {
 /// # Errors
 /// None is meant, or several: these are listed.
 pub(super) fn one_api(registry: &Reader, text: &str) -> Result<ApiDocument, Failure> {
-    let mut found = registry.find(&parse(text)?)?;
+    let reference = parse(text)?;
+    let mut found = registry.find(&reference)?;
+    // A page below an address, or a stage that is not registered, still says whose it is.
+    if let (true, Some(own)) = (found.is_empty(), reference.of_own_address()) {
+        found = registry.find(&own)?;
+    }
     match found.len() {
         0 => Err(Failure::failed(format!("no API {text} in the registry {}", registry.path().display()))),
         1 => Ok(found.remove(0)),
@@ -37,7 +42,14 @@ pub(super) fn resolve_all(texts: &[String], registry: &Shelf, region: Option<&st
     let mut named = Vec::new();
     for text in texts {
         let reference = parse(text)?;
-        let known = registry.look_up(|registry| registry.find(&reference))?.unwrap_or_default();
+        let find = |reference: &ApiRef| -> Result<Vec<ApiDocument>, Failure> {
+            Ok(registry.look_up(|registry| registry.find(reference))?.unwrap_or_default())
+        };
+        let known = find(&reference)?;
+        let (known, reference) = match reference.of_own_address() {
+            Some(own) if known.is_empty() => (find(&own)?, own),
+            _ => (known, reference),
+        };
         let elsewhere = |api: &ApiDocument| region.is_some_and(|region| api.region != region);
         let known: Vec<ApiDocument> = known.into_iter().filter(|api| !elsewhere(api)).collect();
         let api = match (known.as_slice(), reference) {
@@ -54,8 +66,9 @@ pub(super) fn resolve_all(texts: &[String], registry: &Shelf, region: Option<&st
                 family: None,
             },
             ([], ApiRef::Url(_)) => {
-                return Err(Failure::usage(format!("no API answers at {text} as far as the registry knows"))
-                    .hint("name it by id, region/id or ARN"));
+                return Err(Failure::usage(format!("no API in the registry answers at {text}")).hint(
+                    "an address on a custom domain names only what was onboarded; name it by id, region/id or ARN",
+                ));
             }
             (several_known, _) => return Err(several(text, several_known)),
         };

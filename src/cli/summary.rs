@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use super::exit::Failure;
-use super::output::{Output, one_line};
+use super::output::{Output, count, one_line};
 use crate::inventory::{Instance, InstanceKind, ScopeState};
 use crate::plan::{Decision, Reason};
 use crate::registry::{ApiDocument, Trigger};
@@ -57,16 +57,16 @@ fn headline(report: &RunReport) -> String {
         (counts.gone, "gone"),
     ];
     parts.extend(rest.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
-    let scopes = counts.scopes_complete + counts.scopes_failed;
+    let scopes = count(counts.scopes_complete + counts.scopes_failed, "scope");
+    let calls = count(counts.calls, "call");
     let throttled = if counts.throttled > 0 { format!(", {} throttled", counts.throttled) } else { String::new() };
     let took = (report.finished_at - report.started_at).num_milliseconds().max(0);
     format!(
-        "{}: {}{run}: {}; {} of {scopes} scopes complete, {} calls{throttled}, {}.{} s",
+        "{}: {}{run}: {}; {} of {scopes} complete, {calls}{throttled}, {}.{} s",
         report.connection,
         report.outcome.as_str(),
         parts.join(", "),
         counts.scopes_complete,
-        counts.calls,
         took / 1000,
         took % 1000 / 100,
     )

@@ -68,7 +68,12 @@ pub(super) async fn onboard<W: Write>(
         let published_after = asked.published_after.map(|day| midnight(day, &connection));
         (connection, Request { published_after, ..request.clone() })
     };
-    let detail = if asked.dry_run || global.verbose > 0 { summary::Detail::Everything } else { summary::Detail::News };
+    // Who named an API wants to hear of it, also where it stays out.
+    let detail = if asked.dry_run || global.verbose > 0 || !asked.api.is_empty() {
+        summary::Detail::Everything
+    } else {
+        summary::Detail::News
+    };
     walk(global, &loaded, registry, connections.into_iter().map(dated).collect(), detail, output).await
 }
 
@@ -114,9 +119,6 @@ async fn walk<W: Write>(
     detail: summary::Detail,
     output: &mut Output<W>,
 ) -> Result<Exit, Failure> {
-    if global.output == Format::Csv {
-        return Err(super::no_csv("discover and onboard"));
-    }
     let config = &loaded.config;
     let progress = Progress::default();
     let context = Context {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::context::Request;
 use crate::config::Connection;
@@ -59,7 +60,7 @@ impl Shelf {
 }
 
 /// An interrupted run is carried on for this long; after that a new one looks at everything.
-const RESUME_WITHIN: chrono::TimeDelta = chrono::TimeDelta::hours(6);
+const RESUME_WITHIN: TimeDelta = TimeDelta::hours(6);
 
 /// The registry of a run, or none.
 #[derive(Clone, Debug)]
@@ -99,6 +100,14 @@ pub(super) struct ScopeCommit {
     pub(super) calls: u64,
     pub(super) throttled: u64,
     pub(super) notes: Vec<String>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) outcome: Outcome,
+    pub(super) counts: Counts,
+    pub(super) error: Option<RunError>,
 }
 
 impl Book {
@@ -236,15 +245,23 @@ impl Book {
         self.with(record).await.map(|_| ())
     }
 
+    /// Ends a run, and forgets the details of those that are older than `keep`.
     pub(super) async fn finish(
         &self,
         run_id: RunId,
-        outcome: Outcome,
-        counts: Counts,
-        error: Option<RunError>,
+        ended: Ended,
+        keep: Duration,
         now: DateTime<Utc>,
     ) -> Result<(), RegistryError> {
-        self.with(move |registry| registry.finish_run(run_id, outcome, &counts, error.as_ref(), now)).await.map(|_| ())
+        let finish = move |registry: &mut Registry| {
+            registry.finish_run(run_id, ended.outcome, &ended.counts, ended.error.as_ref(), now)?;
+            // What is too much is forgotten by the next run as well; this one is none the worse for it.
+            if let Err(error) = registry.prune(TimeDelta::from_std(keep).unwrap_or(TimeDelta::MAX), now) {
+                tracing::warn!("old runs were not forgotten: {error}");
+            }
+            Ok(())
+        };
+        self.with(finish).await.map(|_| ())
     }
 
     /// Queues everything that a connection onboarded for one target again; answers how many deliveries that are.

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use futures_util::stream;
 
-use super::book::{Book, Claim, ScopeCommit};
+use super::book::{Book, Claim, Ended, ScopeCommit};
 use super::context::{Candidate, Context, Mode, Pick, Request};
 use super::looking::{self, Brief, Hold, Planned};
 use super::report::{RunReport, ScopeReport, outcome};
@@ -104,7 +104,8 @@ impl Run {
             }
         }
         if accounts.is_empty() && self.scopes.is_empty() {
-            let account = self.request.account.as_deref().unwrap_or("that was asked for");
+            let of_api = || self.request.apis.iter().find_map(|api| api.account.as_deref());
+            let account = self.request.account.as_deref().or_else(of_api).unwrap_or("that was asked for");
             return Err(self.not_in_scope(&format!("account {account}")));
         }
         let brief = Arc::new(self.brief());
@@ -254,11 +255,14 @@ impl Run {
     /// Why nothing is registered, and what releases it, in one sentence.
     fn flood(&self, new: u64, most: u64) -> String {
         let name = &self.connection.name;
-        let release = match self.claim.run_id {
-            Some(_) => format!("`aboard approve {name}` registers them"),
-            None => format!("`aboard onboard {name} --yes` would register them"),
+        let (is, release) = match self.claim.run_id {
+            Some(_) => ("was", format!("`aboard approve {name}` registers them")),
+            None => ("would be", format!("`aboard onboard {name} --yes` would register them")),
         };
-        format!("{new} APIs await approval, because max_new = {most} allows no more at once; {release}")
+        let them = if new == 1 { "1 API awaits".to_owned() } else { format!("{new} APIs await") };
+        format!(
+            "{them} approval: more new ones at once than max_new ({most}) allows, so none {is} registered; {release}"
+        )
     }
 
     async fn commit(&mut self, brief: &Brief, mut planned: Planned) -> Result<(), Ending> {
@@ -395,8 +399,9 @@ impl Run {
         }
         let finished_at = (self.context.clock)();
         if let Some(run_id) = self.claim.run_id {
-            let finished = self.book.finish(run_id, outcome, self.counts, error.clone(), finished_at).await;
-            if let Err(failed) = finished {
+            let ended = Ended { outcome, counts: self.counts, error: error.clone() };
+            let keep = self.context.config.registry.keep_runs;
+            if let Err(failed) = self.book.finish(run_id, ended, keep, finished_at).await {
                 outcome = Outcome::Failed;
                 error = error.or_else(|| Some(registry_error(&failed)));
             }
