@@ -93,16 +93,17 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_by_api ON deliveries (api, target, revision);
 CREATE INDEX deliveries_queued ON deliveries (target, next_attempt_at) WHERE state = 'queued';
 
+-- Every attempt to send one, oldest first; a delivery that is sent once more begins to count from 0 again.
 CREATE TABLE attempts (
+    id          INTEGER PRIMARY KEY,
     delivery    INTEGER NOT NULL REFERENCES deliveries (id),
-    attempt     INTEGER NOT NULL,
     started_at  INTEGER NOT NULL,
     finished_at INTEGER,
     outcome     TEXT,
     status      INTEGER,
-    error       TEXT,
-    PRIMARY KEY (delivery, attempt)
-) STRICT, WITHOUT ROWID;
+    error       TEXT
+) STRICT;
+CREATE INDEX attempts_by_delivery ON attempts (delivery);
 
 -- What happened to each API; never dropped.
 CREATE TABLE history (
