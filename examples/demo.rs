@@ -3,6 +3,8 @@
 //! Starts the simulator on a loopback port, writes a small schedule file, and runs the commands that a person would type,
 //! each as a process of its own. Nothing but the loopback interface is used, and everything is in a temporary folder.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it shows something to a person")]
+
 use std::error::Error;
 use std::fs;
 use std::path::Path;
@@ -89,7 +91,7 @@ fn say(text: &str) {
 }
 
 fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("    {line}\n")).collect()
+    text.lines().flat_map(|line| ["    ", line, "\n"]).collect()
 }
 
 fn run(simulator: &Simulator, folder: &Path, words: &str) -> Result<(), Box<dyn Error>> {

@@ -20,7 +20,8 @@ pub(super) fn approve<W: Write>(global: &Global, connection: &str, output: &mut 
     let connection = config.connections.get(connection).ok_or_else(|| naming::no_connection(config, connection))?;
     let registry = walk::share(Registry::open(&setup::registry_path(global, &loaded))?);
     let approval = worker::approve(&registry, config, connection, &super::actor(), clock::now());
-    let approval = approval.map_err(|error| Failure { exit: Exit::Failed, message: error.message, hint: error.hint })?;
+    let approval =
+        approval.map_err(|error| Failure { exit: Exit::Failed, message: error.message, hint: error.hint })?;
     match global.output {
         Format::Csv => return Err(super::no_csv("approve")),
         Format::Json => output.json(&json!({
@@ -35,7 +36,11 @@ pub(super) fn approve<W: Write>(global: &Global, connection: &str, output: &mut 
         }
         Format::Text => {
             let left_out = approval.apis.iter().filter(|api| api.decision == Some(Decision::Excluded)).count();
-            let not = if left_out == 0 { String::new() } else { format!("; {left_out} that the rules no longer choose stay out") };
+            let not = if left_out == 0 {
+                String::new()
+            } else {
+                format!("; {left_out} that the rules no longer choose stay out")
+            };
             let run = approval.run_id.map(|run| format!(" (run {run})")).unwrap_or_default();
             output.line(&format!("{}: approved{run}: {} onboarded{not}", connection.name, approval.counts.onboard))?;
             if global.verbose > 0 {

@@ -23,7 +23,10 @@ pub(super) fn check<W: Write>(global: &Global, output: &mut Output<W>) -> Result
         Format::Text => {
             let (file, count) = (loaded.file.display(), loaded.config.connections.len());
             let plural = if count == 1 { "" } else { "s" };
-            output.line(&format!("{file} is valid: {count} connection{plural}, {} targets", loaded.config.targets.len()))?;
+            output.line(&format!(
+                "{file} is valid: {count} connection{plural}, {} targets",
+                loaded.config.targets.len()
+            ))?;
             output.table(&["CONNECTION", "CREDENTIALS", "REGIONS", "TARGETS", "SCHEDULE"], connections.map(row))?;
         }
     }

@@ -32,7 +32,12 @@ pub(super) fn explain<W: Write>(global: &Global, api: &str, output: &mut Output<
             "history": history.iter().map(history_document).collect::<Vec<_>>(),
         }))?,
         Format::Text => {
-            output.line(&format!("{} ({id}), {} API at {}", one_line(&api.name), api.protocol.as_str(), summary::address(&api.instances)))?;
+            output.line(&format!(
+                "{} ({id}), {} API at {}",
+                one_line(&api.name),
+                api.protocol.as_str(),
+                summary::address(&api.instances)
+            ))?;
             output.line(&format!("  {}", standing(&api)))?;
             for decision in &decisions {
                 output.line(&format!("  {}", of_connection(decision)))?;
@@ -113,7 +118,10 @@ fn happened(row: &HistoryRow) -> String {
         HistoryEvent::RecordedAsExisting => "recorded as existing at the first look; no target is told".to_owned(),
         HistoryEvent::Introduced => format!("introduced to further targets, {}", told()),
         HistoryEvent::Excluded => {
-            format!("left out: {}", Reason::parse(&text("reason")).map_or_else(|| text("reason"), |reason| sentence(reason).to_owned()))
+            format!(
+                "left out: {}",
+                Reason::parse(&text("reason")).map_or_else(|| text("reason"), |reason| sentence(reason).to_owned())
+            )
         }
         HistoryEvent::Unreadable => format!("its stages could not be read: {}", text("cause")),
         HistoryEvent::AwaitingApproval => "held back until a person approves".to_owned(),

@@ -23,7 +23,9 @@ pub(super) fn ignore<W: Write>(
     output: &mut Output<W>,
 ) -> Result<Exit, Failure> {
     if reason.trim().is_empty() {
-        return Err(Failure::usage("--reason is empty").hint("whoever reads it later wants to know why the API stays out"));
+        return Err(
+            Failure::usage("--reason is empty").hint("whoever reads it later wants to know why the API stays out")
+        );
     }
     let now = clock::now();
     if let Some(day) = until.filter(|day| *day < now.date_naive()) {
@@ -64,7 +66,13 @@ fn id(api: &ApiDocument) -> ApiId {
     }
 }
 
-fn tell<W: Write>(global: &Global, api: &ApiDocument, ignored: bool, said: &str, output: &mut Output<W>) -> Result<Exit, Failure> {
+fn tell<W: Write>(
+    global: &Global,
+    api: &ApiDocument,
+    ignored: bool,
+    said: &str,
+    output: &mut Output<W>,
+) -> Result<Exit, Failure> {
     let id = id(api);
     match global.output {
         Format::Json => output.json(&json!({ "api": id, "name": api.name, "ignored": ignored }))?,

@@ -69,7 +69,8 @@ fn filter(asked: &Apis) -> Result<ApiFilter, Failure> {
         })
     };
     let tag = |text: &String| -> Result<(String, Pattern), Failure> {
-        let (key, value) = text.split_once('=').ok_or_else(|| Failure::usage(format!("--tag {text} is not of the form KEY=GLOB")))?;
+        let (key, value) =
+            text.split_once('=').ok_or_else(|| Failure::usage(format!("--tag {text} is not of the form KEY=GLOB")))?;
         Ok((key.to_owned(), glob(value)?))
     };
     Ok(ApiFilter {
@@ -79,7 +80,12 @@ fn filter(asked: &Apis) -> Result<ApiFilter, Failure> {
         reason: asked.reason.as_ref().map(reason).transpose()?,
         account_id: asked.account.clone(),
         region: asked.region.clone(),
-        protocol: asked.protocol.as_deref().map(str::to_uppercase).as_deref().and_then(crate::inventory::Protocol::parse),
+        protocol: asked
+            .protocol
+            .as_deref()
+            .map(str::to_uppercase)
+            .as_deref()
+            .and_then(crate::inventory::Protocol::parse),
         name: asked.name.as_deref().map(glob).transpose()?,
         tag: asked.tag.as_ref().map(tag).transpose()?,
         dropped: false,
@@ -101,7 +107,9 @@ impl Watch {
                 Regions::All { .. } => {
                     watch.everywhere.insert(connection.name.clone());
                 }
-                Regions::Named(regions) => watch.named.extend(regions.iter().map(|region| (connection.name.clone(), region.clone()))),
+                Regions::Named(regions) => {
+                    watch.named.extend(regions.iter().map(|region| (connection.name.clone(), region.clone())));
+                }
             }
         }
         watch
@@ -116,8 +124,26 @@ impl Watch {
 }
 
 const CSV: [&str; 20] = [
-    "partition", "account_id", "account_name", "region", "api_id", "protocol", "name", "description", "version", "endpoint_type",
-    "created_at", "first_published_at", "last_published_at", "state", "decision", "reason", "onboarded_at", "connection", "unwatched", "urls",
+    "partition",
+    "account_id",
+    "account_name",
+    "region",
+    "api_id",
+    "protocol",
+    "name",
+    "description",
+    "version",
+    "endpoint_type",
+    "created_at",
+    "first_published_at",
+    "last_published_at",
+    "state",
+    "decision",
+    "reason",
+    "onboarded_at",
+    "connection",
+    "unwatched",
+    "urls",
 ];
 
 fn csv_row(api: &ApiDocument, unwatched: Option<bool>) -> Vec<String> {

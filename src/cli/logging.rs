@@ -7,7 +7,7 @@ use super::args::{Global, LogFormat};
 use crate::environment;
 
 /// Starts the log; `ABOARD_LOG` takes a filter as `tracing` has it and wins over `-v` and `-q`.
-pub fn start(global: &Global) {
+pub(super) fn start(global: &Global) {
     let level = match (global.quiet, global.verbose) {
         (true, _) => "error",
         (false, 0) => "warn",

@@ -34,7 +34,11 @@ pub(super) fn one_api(registry: &Reader, text: &str) -> Result<ApiDocument, Fail
 }
 
 /// The APIs that a person wants onboarded, found in the registry where it knows them and else taken at their word.
-pub(super) fn resolve_all(texts: &[String], registry: Option<&SharedRegistry>, region: Option<&str>) -> Result<Vec<NamedApi>, Failure> {
+pub(super) fn resolve_all(
+    texts: &[String],
+    registry: Option<&SharedRegistry>,
+    region: Option<&str>,
+) -> Result<Vec<NamedApi>, Failure> {
     let mut named = Vec::new();
     for text in texts {
         let reference = parse(text)?;
@@ -51,11 +55,15 @@ pub(super) fn resolve_all(texts: &[String], registry: Option<&SharedRegistry>, r
                 region: Some(api.region.clone()),
                 family: Some(api.protocol.family()),
             },
-            ([], ApiRef::Parts { api_id, account_id, region: named, .. }) => {
-                NamedApi { api_id, account: account_id, region: named.or_else(|| region.map(str::to_owned)), family: None }
-            }
+            ([], ApiRef::Parts { api_id, account_id, region: named, .. }) => NamedApi {
+                api_id,
+                account: account_id,
+                region: named.or_else(|| region.map(str::to_owned)),
+                family: None,
+            },
             ([], ApiRef::Url(_)) => {
-                return Err(Failure::usage(format!("no API answers at {text} as far as the registry knows")).hint("name it by id, region/id or ARN"));
+                return Err(Failure::usage(format!("no API answers at {text} as far as the registry knows"))
+                    .hint("name it by id, region/id or ARN"));
             }
             (several_known, _) => return Err(several(text, several_known)),
         };
@@ -71,7 +79,8 @@ fn parse(text: &str) -> Result<ApiRef, Failure> {
 }
 
 fn several(text: &str, found: &[ApiDocument]) -> Failure {
-    let line = |api: &ApiDocument| format!("  {}/{}/{}  {}", api.account_id, api.region, api.api_id, one_line(&api.name));
+    let line =
+        |api: &ApiDocument| format!("  {}/{}/{}  {}", api.account_id, api.region, api.api_id, one_line(&api.name));
     let list: Vec<String> = found.iter().map(line).collect();
     Failure::usage(format!("{text} names {} APIs; say which:\n{}", found.len(), list.join("\n")))
 }

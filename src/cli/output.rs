@@ -9,14 +9,14 @@ use super::exit::Failure;
 
 /// Where results go.
 #[derive(Debug)]
-pub struct Output<W> {
+pub(super) struct Output<W> {
     to: W,
     closed: bool,
 }
 
 impl<W: Write> Output<W> {
     /// Results go to `to`.
-    pub fn new(to: W) -> Self {
+    pub(super) fn new(to: W) -> Self {
         Self { to, closed: false }
     }
 
@@ -24,7 +24,7 @@ impl<W: Write> Output<W> {
     ///
     /// # Errors
     /// The output cannot be written. A reader that went away (`| head`) is no error: the rest is not written.
-    pub fn line(&mut self, text: &str) -> Result<(), Failure> {
+    pub(super) fn line(&mut self, text: &str) -> Result<(), Failure> {
         if self.closed {
             return Ok(());
         }
@@ -42,8 +42,9 @@ impl<W: Write> Output<W> {
     ///
     /// # Errors
     /// The output cannot be written.
-    pub fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
-        let text = serde_json::to_string(value).map_err(|error| Failure::failed(format!("cannot form JSON: {error}")))?;
+    pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        let text =
+            serde_json::to_string(value).map_err(|error| Failure::failed(format!("cannot form JSON: {error}")))?;
         self.line(&text)
     }
 
@@ -51,7 +52,11 @@ impl<W: Write> Output<W> {
     ///
     /// # Errors
     /// The output cannot be written.
-    pub fn csv<'a>(&mut self, header: &[&str], rows: impl Iterator<Item = Vec<String>> + 'a) -> Result<(), Failure> {
+    pub(super) fn csv<'a>(
+        &mut self,
+        header: &[&str],
+        rows: impl Iterator<Item = Vec<String>> + 'a,
+    ) -> Result<(), Failure> {
         let cannot = |error: csv::Error| Failure::failed(format!("cannot form CSV: {error}"));
         let mut record = |fields: &[String]| -> Result<(), Failure> {
             let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
@@ -67,7 +72,11 @@ impl<W: Write> Output<W> {
     ///
     /// # Errors
     /// The output cannot be written.
-    pub fn table(&mut self, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<(), Failure> {
+    pub(super) fn table(
+        &mut self,
+        header: &[&str],
+        rows: impl IntoIterator<Item = Vec<String>>,
+    ) -> Result<(), Failure> {
         let mut table = Table::new();
         table.load_style(comfy_table::presets::NOTHING);
         // Whatever the width of the terminal, a row stays a line, so that grep and awk see whole rows.
@@ -85,12 +94,12 @@ impl<W: Write> Output<W> {
 
 /// Text from AWS on one line, without characters that a terminal would act upon.
 #[must_use]
-pub fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
 /// Whether progress bars and questions are in order.
 #[must_use]
-pub fn is_interactive() -> bool {
+pub(super) fn is_interactive() -> bool {
     io::stderr().is_terminal()
 }

@@ -89,12 +89,17 @@ mod tests {
         let chosen = ask(&candidates(5), &mut typed, &mut shown).unwrap();
         assert_eq!(chosen, [true, false, true, true, false]);
         let shown = String::from_utf8(shown).unwrap();
-        assert!(shown.contains("7 is no number or range from 1 to 5") && shown.contains("2-1 runs backwards"), "{shown}");
+        assert!(
+            shown.contains("7 is no number or range from 1 to 5") && shown.contains("2-1 runs backwards"),
+            "{shown}"
+        );
     }
 
     #[test]
     fn an_end_of_input_registers_nothing() {
-        assert!(ask(&candidates(1), &mut "".as_bytes(), &mut Vec::new()).unwrap_err().contains("nothing was registered"));
+        assert!(
+            ask(&candidates(1), &mut "".as_bytes(), &mut Vec::new()).unwrap_err().contains("nothing was registered")
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ const EVERY: Duration = Duration::from_millis(100);
 
 /// A bar that follows counters until it is dropped.
 #[derive(Debug)]
-pub struct Bar {
+pub(super) struct Bar {
     bar: ProgressBar,
     drawer: tokio::task::JoinHandle<()>,
 }
@@ -20,9 +20,12 @@ pub struct Bar {
 impl Bar {
     /// Starts to follow; draws nothing where standard error is no terminal, or `quiet`.
     #[must_use]
-    pub fn follow(progress: Progress, quiet: bool) -> Self {
+    pub(super) fn follow(progress: Progress, quiet: bool) -> Self {
         let shown = is_interactive() && !quiet;
-        let bar = ProgressBar::with_draw_target(Some(0), if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
+        let bar = ProgressBar::with_draw_target(
+            Some(0),
+            if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() },
+        );
         if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} [{bar:24}] {pos}/{len} scopes  {msg}") {
             bar.set_style(style.progress_chars("=> "));
         }
@@ -40,7 +43,7 @@ impl Bar {
 
 impl Bar {
     /// Takes the bar away while something else is printed.
-    pub fn hide_while<T>(&self, print: impl FnOnce() -> T) -> T {
+    pub(super) fn hide_while<T>(&self, print: impl FnOnce() -> T) -> T {
         self.bar.suspend(print)
     }
 }

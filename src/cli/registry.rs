@@ -50,14 +50,23 @@ fn info<W: Write>(global: &Global, info: &Info, output: &mut Output<W>) -> Resul
         return Ok(Exit::Done);
     }
     let sums = |counts: &BTreeMap<String, u64>| -> String {
-        let shown: Vec<String> = counts.iter().filter(|(_, count)| **count > 0).map(|(name, count)| format!("{count} {name}")).collect();
+        let shown: Vec<String> =
+            counts.iter().filter(|(_, count)| **count > 0).map(|(name, count)| format!("{count} {name}")).collect();
         if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
     };
     let when = |at| if let Some(at) = at { time(Some(at)) } else { "never".to_owned() };
     let path = info.path.display();
-    output.line(&format!("{path}: schema version {}, SQLite {}, {} bytes", info.schema_version, info.sqlite_version, info.size))?;
+    output.line(&format!(
+        "{path}: schema version {}, SQLite {}, {} bytes",
+        info.schema_version, info.sqlite_version, info.size
+    ))?;
     output.line(&format!("  APIs: {}; {} await approval", sums(&info.apis), info.awaiting))?;
-    output.line(&format!("  runs: {}; first {}, latest {}", sums(&info.runs), when(info.oldest_run_at), when(info.newest_run_at)))?;
+    output.line(&format!(
+        "  runs: {}; first {}, latest {}",
+        sums(&info.runs),
+        when(info.oldest_run_at),
+        when(info.newest_run_at)
+    ))?;
     output.line(&format!("  deliveries: {}", sums(&info.deliveries)))?;
     Ok(Exit::Done)
 }

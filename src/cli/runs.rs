@@ -30,7 +30,10 @@ pub(super) fn runs<W: Write>(
         Format::Json => output.json(&runs.iter().map(document).collect::<Vec<_>>())?,
         Format::Csv => output.csv(&CSV, runs.iter().map(csv_row))?,
         Format::Text => {
-            output.table(&["RUN", "CONNECTION", "TRIGGER", "STARTED", "OUTCOME", "SEEN", "ONBOARDED", "HELD", "GONE", "SCOPES"], runs.iter().map(row))?;
+            output.table(
+                &["RUN", "CONNECTION", "TRIGGER", "STARTED", "OUTCOME", "SEEN", "ONBOARDED", "HELD", "GONE", "SCOPES"],
+                runs.iter().map(row),
+            )?;
             if runs.is_empty() {
                 super::say("no run yet");
             }
@@ -48,7 +51,8 @@ fn one<W: Write>(global: &Global, run: &RunRow, scopes: &[RunScope], output: &mu
         }
         Format::Csv => return Err(super::no_csv("one run")),
         Format::Text => {
-            let ended = run.finished_at.map_or_else(|| "not ended".to_owned(), |at| format!("ended {}", time(Some(at))));
+            let ended =
+                run.finished_at.map_or_else(|| "not ended".to_owned(), |at| format!("ended {}", time(Some(at))));
             let resumes = run.resumes.map(|id| format!(", carried on run {id}")).unwrap_or_default();
             output.line(&format!(
                 "run {} of {}: {} ({}), started {}, {ended}{resumes}",
@@ -64,7 +68,10 @@ fn one<W: Write>(global: &Global, run: &RunRow, scopes: &[RunScope], output: &mu
                     output.line(&format!("  {}", one_line(hint)))?;
                 }
             }
-            output.table(&["ACCOUNT", "REGION", "FAMILY", "STATE", "APIS", "ONBOARDED", "CALLS", "THROTTLED", "CAUSE"], scopes.iter().map(scope_row))?;
+            output.table(
+                &["ACCOUNT", "REGION", "FAMILY", "STATE", "APIS", "ONBOARDED", "CALLS", "THROTTLED", "CAUSE"],
+                scopes.iter().map(scope_row),
+            )?;
         }
     }
     Ok(Exit::Done)
@@ -135,8 +142,23 @@ fn scope_document(scope: &RunScope) -> Value {
 }
 
 const CSV: [&str; 17] = [
-    "run_id", "connection", "trigger", "due_at", "started_at", "finished_at", "outcome", "seen", "onboard", "already_onboarded", "excluded",
-    "held", "gone", "scopes_complete", "scopes_failed", "calls", "throttled",
+    "run_id",
+    "connection",
+    "trigger",
+    "due_at",
+    "started_at",
+    "finished_at",
+    "outcome",
+    "seen",
+    "onboard",
+    "already_onboarded",
+    "excluded",
+    "held",
+    "gone",
+    "scopes_complete",
+    "scopes_failed",
+    "calls",
+    "throttled",
 ];
 
 fn csv_row(run: &RunRow) -> Vec<String> {
@@ -151,8 +173,16 @@ fn csv_row(run: &RunRow) -> Vec<String> {
         run.outcome.as_str().to_owned(),
     ];
     let numbers = [
-        counts.seen, counts.onboard, counts.already_onboarded, counts.excluded, counts.held, counts.gone, counts.scopes_complete,
-        counts.scopes_failed, counts.calls, counts.throttled,
+        counts.seen,
+        counts.onboard,
+        counts.already_onboarded,
+        counts.excluded,
+        counts.held,
+        counts.gone,
+        counts.scopes_complete,
+        counts.scopes_failed,
+        counts.calls,
+        counts.throttled,
     ];
     row.extend(numbers.map(|number| number.to_string()));
     row

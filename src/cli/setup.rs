@@ -18,18 +18,18 @@ const REGISTRY_FILE: &str = "aboard.db";
 
 /// A valid schedule file.
 #[derive(Clone, Debug)]
-pub struct Loaded {
+pub(super) struct Loaded {
     /// What it says.
-    pub config: Arc<Config>,
+    pub(super) config: Arc<Config>,
     /// Where it is.
-    pub file: PathBuf,
+    pub(super) file: PathBuf,
     /// Suspicious things in it, as they are shown.
-    pub warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
 }
 
 /// Where the schedule file is.
 #[must_use]
-pub fn file(global: &Global) -> PathBuf {
+pub(super) fn file(global: &Global) -> PathBuf {
     let found = || DEFAULT_FILES.map(PathBuf::from).into_iter().find(|path| path.exists());
     global.config.clone().or_else(found).unwrap_or_else(|| PathBuf::from(DEFAULT_FILES[0]))
 }
@@ -38,13 +38,14 @@ pub fn file(global: &Global) -> PathBuf {
 ///
 /// # Errors
 /// It cannot be read, or it is not valid: then every mistake is in the message.
-pub fn load(global: &Global) -> Result<Loaded, Failure> {
+pub(super) fn load(global: &Global) -> Result<Loaded, Failure> {
     let file = file(global);
     let text = fs::read(&file).map_err(|error| {
         let cannot = Failure::usage(format!("cannot read the schedule file {}: {error}", file.display()));
         match global.config {
             Some(_) => cannot,
-            None => cannot.hint(format!("name it with --config or ABOARD_CONFIG; looked for {}", DEFAULT_FILES.join(" and "))),
+            None => cannot
+                .hint(format!("name it with --config or ABOARD_CONFIG; looked for {}", DEFAULT_FILES.join(" and "))),
         }
     })?;
     let text = String::from_utf8(text).map_err(|error| {
@@ -70,7 +71,7 @@ pub fn load(global: &Global) -> Result<Loaded, Failure> {
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_and_warn(global: &Global) -> Result<Loaded, Failure> {
+pub(super) fn load_and_warn(global: &Global) -> Result<Loaded, Failure> {
     let loaded = load(global)?;
     if !global.quiet {
         for warning in &loaded.warnings {
@@ -82,7 +83,7 @@ pub fn load_and_warn(global: &Global) -> Result<Loaded, Failure> {
 
 /// Where the registry of this file is.
 #[must_use]
-pub fn registry_path(global: &Global, loaded: &Loaded) -> PathBuf {
+pub(super) fn registry_path(global: &Global, loaded: &Loaded) -> PathBuf {
     let named = global.registry.clone().or_else(|| loaded.config.registry.path.clone());
     named.unwrap_or_else(|| default_registry(&loaded.file))
 }
@@ -103,7 +104,7 @@ fn default_registry(file: &Path) -> PathBuf {
 ///
 /// # Errors
 /// There is none, or it cannot be opened.
-pub fn open_to_read(global: &Global) -> Result<Reader, Failure> {
+pub(super) fn open_to_read(global: &Global) -> Result<Reader, Failure> {
     let path = match &global.registry {
         Some(path) => path.clone(),
         None => registry_path(global, &load(global)?),

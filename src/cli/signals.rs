@@ -16,7 +16,10 @@ impl Drop for Watch {
 /// Cancels on the first SIGINT or SIGTERM; the next one takes its default course.
 pub(super) fn cancel_on_interrupt(cancel: CancellationToken) -> Watch {
     Watch(tokio::spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            return;
+        };
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}

@@ -32,7 +32,9 @@ pub(super) fn run<W: Write>(report: &RunReport, detail: Detail, output: &mut Out
         }
     }
     if let Some(resumed) = report.resumes {
-        output.line(&format!("  carried on run {resumed}, which had been interrupted; what that one committed was not looked at again"))?;
+        output.line(&format!(
+            "  carried on run {resumed}, which had been interrupted; what that one committed was not looked at again"
+        ))?;
     }
     troubles(report, output)?;
     apis(report, detail, output)?;
@@ -133,7 +135,10 @@ fn apis<W: Write>(report: &RunReport, detail: Detail, output: &mut Output<W>) ->
 }
 
 /// APIs with what was decided about each.
-pub(super) fn table<'a, W: Write>(apis: impl IntoIterator<Item = &'a ApiDocument>, output: &mut Output<W>) -> Result<(), Failure> {
+pub(super) fn table<'a, W: Write>(
+    apis: impl IntoIterator<Item = &'a ApiDocument>,
+    output: &mut Output<W>,
+) -> Result<(), Failure> {
     output.table(&["DECISION", "REASON", "API", "PROTOCOL", "NAME", "ADDRESS"], apis.into_iter().map(row))
 }
 
@@ -176,5 +181,7 @@ fn awaiting<W: Write>(report: &RunReport, output: &mut Output<W>) -> Result<(), 
         None => format!("`aboard onboard {connection} --yes` would register them"),
     };
     let them = if held == 1 { "1 API awaits".to_owned() } else { format!("{held} APIs await") };
-    output.line(&format!("  {them} approval, because so many at once are more than max_new allows or they were not picked; {release}"))
+    output.line(&format!(
+        "  {them} approval, because so many at once are more than max_new allows or they were not picked; {release}"
+    ))
 }

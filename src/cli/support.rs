@@ -29,16 +29,13 @@ pub(super) fn completions<W: Write>(shell: clap_complete::Shell, output: &mut Ou
 /// Prints the manual page, or writes one page a command into a directory.
 pub(super) fn man<W: Write>(dir: Option<&Path>, output: &mut Output<W>) -> Result<Exit, Failure> {
     let cannot = |error: std::io::Error| Failure::failed(format!("cannot write the manual: {error}"));
-    match dir {
-        Some(dir) => {
-            fs::create_dir_all(dir).map_err(cannot)?;
-            clap_mangen::generate_to(Cli::command(), dir).map_err(cannot)?;
-        }
-        None => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(cannot)?;
-            output.line(String::from_utf8_lossy(&page).trim_end())?;
-        }
+    if let Some(dir) = dir {
+        fs::create_dir_all(dir).map_err(cannot)?;
+        clap_mangen::generate_to(Cli::command(), dir).map_err(cannot)?;
+    } else {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(cannot)?;
+        output.line(String::from_utf8_lossy(&page).trim_end())?;
     }
     Ok(Exit::Done)
 }

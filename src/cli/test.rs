@@ -73,7 +73,9 @@ fn verdict(steps: &[Step]) -> String {
         };
         *counts.entry(word).or_default() += 1;
     }
-    let counts = ["passed", "failed", "optional missing", "not tried"].into_iter().filter_map(|word| counts.get(word).map(|count| format!("{count} {word}")));
+    let counts = ["passed", "failed", "optional missing", "not tried"]
+        .into_iter()
+        .filter_map(|word| counts.get(word).map(|count| format!("{count} {word}")));
     counts.collect::<Vec<_>>().join(", ")
 }
 

@@ -25,16 +25,25 @@ use crate::worker::report::RunReport;
 use crate::worker::{self, Context, Mode, Request, SharedRegistry};
 
 /// Shows what is there; writes nothing.
-pub(super) async fn discover<W: Write>(global: &Global, asked: &Discover, output: &mut Output<W>) -> Result<Exit, Failure> {
+pub(super) async fn discover<W: Write>(
+    global: &Global,
+    asked: &Discover,
+    output: &mut Output<W>,
+) -> Result<Exit, Failure> {
     let loaded = setup::load_and_warn(global)?;
     let connections = chosen(&loaded.config, &asked.which)?;
     let registry = look_at(&setup::registry_path(global, &loaded))?;
-    let requests = connections.into_iter().map(|connection| (connection, placed(Request::manual(Mode::Look), &asked.place)));
+    let requests =
+        connections.into_iter().map(|connection| (connection, placed(Request::manual(Mode::Look), &asked.place)));
     walk(global, &loaded, registry, requests.collect(), summary::Detail::Everything, output).await
 }
 
 /// Runs now, by the same rules as the schedule.
-pub(super) async fn onboard<W: Write>(global: &Global, asked: &Onboard, output: &mut Output<W>) -> Result<Exit, Failure> {
+pub(super) async fn onboard<W: Write>(
+    global: &Global,
+    asked: &Onboard,
+    output: &mut Output<W>,
+) -> Result<Exit, Failure> {
     let loaded = setup::load_and_warn(global)?;
     let connections = chosen(&loaded.config, &asked.which)?;
     if let Some(target) = asked.redeliver.as_ref().filter(|target| !loaded.config.targets.contains_key(*target)) {
@@ -71,7 +80,9 @@ pub(super) fn share(registry: Registry) -> SharedRegistry {
 fn look_at(path: &Path) -> Result<Option<SharedRegistry>, Failure> {
     match Registry::open(path) {
         Ok(registry) => Ok(Some(share(registry))),
-        Err(error) if matches!(error.kind, RegistryErrorKind::Missing | RegistryErrorKind::DirectoryMissing(_)) => Ok(None),
+        Err(error) if matches!(error.kind, RegistryErrorKind::Missing | RegistryErrorKind::DirectoryMissing(_)) => {
+            Ok(None)
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -132,7 +143,12 @@ async fn walk<W: Write>(
     Ok(Exit::of_all(&exits))
 }
 
-fn show<W: Write>(global: &Global, report: &RunReport, detail: summary::Detail, output: &mut Output<W>) -> Result<(), Failure> {
+fn show<W: Write>(
+    global: &Global,
+    report: &RunReport,
+    detail: summary::Detail,
+    output: &mut Output<W>,
+) -> Result<(), Failure> {
     match global.output {
         Format::Json => output.json(report),
         Format::Text | Format::Csv => summary::run(report, detail, output),

@@ -102,3 +102,6 @@ pub fn parse(text: &str, place: &Place) -> Result<Checked, Vec<Problem>> {
         _ => Err(errors),
     }
 }
+
+#[cfg(test)]
+mod tests;

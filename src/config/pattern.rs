@@ -125,3 +125,81 @@ impl Filter {
         keys.into_iter().chain(tags)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::{ApiId, Details};
+
+    fn patterns(texts: &[&str]) -> Patterns {
+        Patterns::new(texts.iter().map(|text| Pattern::new(text).unwrap()).collect())
+    }
+
+    fn api(name: &str, tags: &[(&str, &str)]) -> Api {
+        Api {
+            id: ApiId {
+                partition: "aws".to_owned(),
+                account_id: "111122223333".to_owned(),
+                region: "eu-west-1".to_owned(),
+                api_id: "a1b2c3d4e5".to_owned(),
+            },
+            protocol: Protocol::Rest,
+            name: name.to_owned(),
+            description: None,
+            version: None,
+            endpoint_type: Some("REGIONAL".to_owned()),
+            tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            created_at: None,
+            details: Details::Read(Vec::new()),
+            instances: Vec::new(),
+        }
+    }
+
+    fn team(globs: &[&str]) -> Filter {
+        Filter { tags: [("team".to_owned(), patterns(globs))].into(), ..Filter::default() }
+    }
+
+    #[test]
+    fn a_glob_matches_the_whole_name_and_case_counts() {
+        let live = Pattern::new("live-*").unwrap();
+        assert!(live.matches("live-eu") && live.matches("live-") && live.matches("live-a/b"));
+        assert!(!live.matches("Live-eu") && !live.matches("alive-eu") && !live.matches("live"));
+        assert!(Pattern::new("$default").unwrap().matches("$default"));
+        assert!(Pattern::new("{a,b}?[0-9]").unwrap().matches("bx7"));
+        assert!(Pattern::new("[").is_err());
+    }
+
+    #[test]
+    fn an_empty_filter_includes_everything_and_excludes_nothing() {
+        assert!(Filter::default().includes(&api("orders", &[])));
+        assert!(!Filter::default().excludes(&api("orders", &[])));
+    }
+
+    #[test]
+    fn include_needs_every_key_and_exclude_any() {
+        let filter = Filter { names: patterns(&["orders*", "pay*"]), ..team(&["pay*"]) };
+        let both = api("orders-v2", &[("team", "payments")]);
+        let name_only = api("orders-v2", &[("team", "search")]);
+        let neither = api("search", &[]);
+        assert_eq!([&both, &name_only, &neither].map(|api| filter.includes(api)), [true, false, false]);
+        assert_eq!([&both, &name_only, &neither].map(|api| filter.excludes(api)), [true, true, false]);
+    }
+
+    #[test]
+    fn a_tag_that_an_api_does_not_have_matches_nothing() {
+        assert!(!team(&["*"]).includes(&api("orders", &[])));
+        assert!(!team(&["*"]).excludes(&api("orders", &[])));
+        assert!(team(&["*"]).includes(&api("orders", &[("team", "")])));
+    }
+
+    #[test]
+    fn ids_protocols_and_endpoint_types_are_compared_whole() {
+        let ids = |id: &str| Filter { ids: vec![id.to_owned()], ..Filter::default() };
+        assert!(ids("a1b2c3d4e5").includes(&api("x", &[])) && !ids("a1b2").includes(&api("x", &[])));
+        let protocols = Filter { protocols: vec![Protocol::Http], ..Filter::default() };
+        assert!(!protocols.includes(&api("x", &[])));
+        let private = Filter { endpoint_types: vec!["PRIVATE".to_owned()], ..Filter::default() };
+        let unknown = Api { endpoint_type: None, ..api("x", &[]) };
+        assert!(!private.excludes(&api("x", &[])) && !private.excludes(&unknown));
+    }
+}

@@ -119,8 +119,16 @@ impl<'a> Report<'a> {
         if covered_from.is_some_and(|covered| covered < span.start) {
             return None;
         }
-        let visible = line.start..lines.boundary(covered_from.unwrap_or(line.end).min(line.end));
-        let mut text = lines.text[visible.clone()].to_owned();
+        // A comment is cut off: people leave old secrets in them. It is last on its line, hence after the place.
+        let place_ends = if span.end <= line.end { span.end } else { span.start };
+        let place_ends = lines.boundary(place_ends.clamp(line.start, line.end));
+        let comment = lines.text[place_ends..line.end].find('#').map(|at| place_ends + at);
+        let shown_to = covered_from.or(comment).unwrap_or(line.end).min(line.end);
+        let shown = &lines.text[line.start..lines.boundary(shown_to)];
+        // What is covered begins right after the blank behind its `=`, which stays; a comment takes its blanks along.
+        let shown = if covered_from.is_some() { shown } else { shown.trim_end() };
+        let visible = line.start..line.start + shown.len();
+        let mut text = shown.to_owned();
         if covered_from.is_some() {
             text.push('…');
         }
@@ -198,6 +206,14 @@ mod tests {
         assert_eq!(problem.excerpt.unwrap(), Excerpt { text: "tokn = …".to_owned(), before: 0, width: 4 });
         let after = single("a = [\n1], b", 10..11, |report| report.cover_unknown(&(4..8)));
         assert_eq!(after.excerpt, None);
+    }
+
+    #[test]
+    fn a_comment_is_not_shown() {
+        let problem = single("a = \"#1\" # hunter2", 4..8, |_| {});
+        assert_eq!(problem.excerpt.unwrap(), Excerpt { text: "a = \"#1\"".to_owned(), before: 4, width: 4 });
+        let problem = single("a = [ # hunter2\n]", 4..17, |_| {});
+        assert_eq!(problem.excerpt.unwrap(), Excerpt { text: "a = [".to_owned(), before: 4, width: 1 });
     }
 
     #[test]

@@ -33,18 +33,17 @@ pub(super) fn table(
         }
     }
     for key in table.keys.iter().filter(|key| key.required && lacks(given, table, key.name)) {
-        report.error(at, &join(path, key.name), missing(key.example, &key.shape, key.name));
+        let complaint = match &key.shape {
+            Shape::OneOf(kinds) => Complaint::new("is missing").hint(one_of(kinds)),
+            _ => missing(key.name, key.example),
+        };
+        report.error(at, &join(path, key.name), complaint);
     }
 }
 
 /// The complaint that a key is missing.
-pub(super) fn missing(example: Option<&str>, shape: &Shape, name: &str) -> Complaint {
-    let hint = match (example, shape) {
-        (Some(example), _) => Some(format!("write {name} = {example}")),
-        (None, Shape::OneOf(kinds)) => Some(one_of(kinds)),
-        (None, _) => None,
-    };
-    Complaint::new("is missing").maybe(hint)
+pub(super) fn missing(name: &str, example: Option<&str>) -> Complaint {
+    Complaint::new("is missing").maybe(example.map(|example| format!("write {name} = {example}")))
 }
 
 fn one_of(kinds: &'static Table) -> String {
@@ -93,6 +92,16 @@ fn cover_unknown(report: &mut Report<'_>, name: &str, value: &Value<'_>) {
             report.cover_secret(&value.span());
         }
         _ => report.cover_unknown(&value.span()),
+    }
+}
+
+/// Covers a secret, and what it holds where it was written as a list or a table.
+fn cover_secret(report: &mut Report<'_>, value: &Value<'_>) {
+    report.cover_secret(&value.span());
+    match value.get_ref() {
+        DeValue::Table(entries) => entries.values().for_each(|value| cover_secret(report, value)),
+        DeValue::Array(items) => items.iter().for_each(|item| cover_secret(report, item)),
+        _ => {}
     }
 }
 
@@ -154,9 +163,6 @@ fn value(report: &mut Report<'_>, given: &Value<'_>, shape: &'static Shape, path
             elements(report, list.iter(), items, path, key);
         }
         (Shape::OneOrMore { items, .. }, _) => {
-            if let (Shape::Secret, DeValue::Table(_)) = (items, given.get_ref()) {
-                report.cover_secret(&span);
-            }
             value(report, given, items, path, key);
         }
         (Shape::Secret, _) => secret(report, given, path),
@@ -164,12 +170,8 @@ fn value(report: &mut Report<'_>, given: &Value<'_>, shape: &'static Shape, path
             cover_delicate(report, shape, &span);
             match scalar::check(shape, found) {
                 Ok(()) => {}
-                Err(Some(complaint)) => {
-                    report.error(&span, path, complaint);
-                }
-                Err(None) => {
-                    wrong_kind(report, given, &shape.name(), path, shape);
-                }
+                Err(Some(complaint)) => report.error(&span, path, complaint),
+                Err(None) => wrong_kind(report, given, &shape.name(), path, shape),
             }
         }
     }
@@ -243,7 +245,7 @@ fn map(report: &mut Report<'_>, given: &DeTable<'_>, names: Format, values: &'st
 
 fn secret(report: &mut Report<'_>, given: &Value<'_>, path: &str) {
     let span = given.span();
-    report.cover_secret(&span);
+    cover_secret(report, given);
     match given.get_ref() {
         DeValue::String(text) => {
             if let Err(complaint) = format::text::reference(text) {

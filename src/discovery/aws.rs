@@ -70,6 +70,14 @@ impl Aws {
         Ok(Self::over(http, limits, identities).await)
     }
 
+    /// The real HTTP client towards one address, for tests on the wire.
+    #[cfg(test)]
+    pub(super) async fn at(endpoint: &str, limits: &Limits) -> Self {
+        let http = http::client(None).expect("system certificates");
+        let aws = Self::over(http, limits, 1).await;
+        Self { base: aws.base.to_builder().endpoint_url(endpoint).build(), ..aws }
+    }
+
     /// The same over any HTTP client.
     pub(super) async fn over(http: SharedHttpClient, limits: &Limits, identities: usize) -> Self {
         let identity_cache = IdentityCache::lazy()

@@ -16,6 +16,9 @@ use crate::inventory::{Family, ScopeState, Trouble};
 /// The longest piece of an answer that is shown.
 const LONGEST_QUOTE: usize = 400;
 
+/// What is said of an answer that AWS may not have given.
+const NO_REQUEST_ID: &str = "without a request id, so perhaps from a proxy and not from AWS";
+
 /// A call as it is named to people, and what it needs.
 #[derive(Clone, Debug)]
 pub(super) struct Ask {
@@ -147,6 +150,10 @@ impl Failure {
             Kind::Unreachable => (
                 ScopeState::Failed,
                 Some("check the network, the name server, the proxy variables and the region's name".to_owned()),
+            ),
+            Kind::Other if self.cause.contains(NO_REQUEST_ID) => (
+                ScopeState::Failed,
+                Some("check the proxy variables and AWS_ENDPOINT_URL; answers of AWS carry a request id".to_owned()),
             ),
             Kind::NotFound | Kind::Other => (ScopeState::Failed, None),
         };
@@ -284,7 +291,7 @@ impl<'a> Answer<'a> {
         let code = self.code.map(|code| format!("{code}, ")).unwrap_or_default();
         let request = match self.request_id {
             Some(id) => format!(", request {id}"),
-            None => ", without a request id, so perhaps from a proxy and not from AWS".to_owned(),
+            None => format!(", {NO_REQUEST_ID}"),
         };
         format!("{} ({}status {}{})", tidy(said), tidy(&code), self.status, tidy(&request))
     }

@@ -22,7 +22,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::aws::AwsSetupError;
-use super::limiter::Bucket;
+use super::limiter::{Bucket, Ticket};
 use super::progress::Progress;
 
 /// The process's HTTP client: proxies from the environment, the system's certificates and those of `ca_file`.
@@ -103,10 +103,11 @@ impl Meter {
         SharedHttpClient::new(MeteredClient { client: client.clone(), meter: Arc::clone(self) })
     }
 
-    async fn before_attempt(&self) {
-        self.bucket.take().await;
+    async fn before_attempt(&self) -> Ticket<'_> {
+        let ticket = self.bucket.take().await;
         self.calls.fetch_add(1, Relaxed);
         self.progress.call();
+        ticket
     }
 
     fn after_attempt(&self, response: &HttpResponse) {
@@ -152,8 +153,9 @@ impl HttpConnector for MeteredConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (connector, meter) = (self.connector.clone(), Arc::clone(&self.meter));
         HttpConnectorFuture::new(async move {
-            meter.before_attempt().await;
+            let ticket = meter.before_attempt().await;
             let answer = connector.call(request).await;
+            drop(ticket);
             if let Ok(response) = &answer {
                 meter.after_attempt(response);
             }
@@ -182,5 +184,26 @@ mod tests {
             let error = client(Some(&path)).unwrap_err();
             assert!(matches!(error, AwsSetupError::InvalidCa { .. }), "{content:?}: {error}");
         }
+    }
+
+    #[test]
+    fn a_ca_file_with_certificates_and_other_text_is_taken() {
+        const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIIBiTCCAS+gAwIBAgIUaiU//mTsWJG2XnL0y/XznCixviAwCgYIKoZIzj0EAwIw\n\
+GTEXMBUGA1UEAwwOYWJvYXJkIHRlc3QgQ0EwIBcNMjYxMTIxMjAwNjU2WhgPMjEy\n\
+NjEwMjgyMDA2NTZaMBkxFzAVBgNVBAMMDmFib2FyZCB0ZXN0IENBMFkwEwYHKoZI\n\
+zj0CAQYIKoZIzj0DAQcDQgAE1TQrkcGcXJ0eNgYkUtZCtZvkgpvrpO7WipgIfOXo\n\
+olRdunu6ZgVeor30kl2sEz4ODqbRwV/poip6Ap9AftGzkKNTMFEwHQYDVR0OBBYE\n\
+FH+ChHzM1peqYDecx+643Hs5g4KSMB8GA1UdIwQYMBaAFH+ChHzM1peqYDecx+64\n\
+3Hs5g4KSMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhANpw3aDE\n\
+hX43qi47EfDCfSi6ubTlLG910NSsQXzq9cxoAiA3w1Oii6yI2GOrGgpWy9a7E298\n\
++peFVw6Y45lkQVUwhA==\n\
+-----END CERTIFICATE-----\n\
+";
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        std::fs::write(&path, format!("# the proxy's\n{CERTIFICATE}\n{CERTIFICATE}")).unwrap();
+        assert!(client(Some(&path)).is_ok());
     }
 }

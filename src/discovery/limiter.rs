@@ -2,13 +2,18 @@
 //!
 //! AWS grants an account 10 management requests a second with a burst of 40 in each region, over both API families and
 //! shared with the owner's own deployments (AWS API Gateway quotas page). It knows nothing of HTTP: a caller takes a
-//! token before each attempt and says when one was refused.
+//! ticket before each attempt, drops it when the answer is there, and says when one was refused.
+//!
+//! AWS counts a request when it arrives, which is some time between the two. A full bucket there earns nothing, so a
+//! burst that is slow to arrive (thirty TLS handshakes are) leaves AWS with fewer tokens than a bucket that is charged
+//! on sending would think. This one is charged when the answer comes, and until then does not lend what is on its way:
+//! AWS always has at least as much.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::{BucketScope, Limits};
@@ -68,14 +73,34 @@ pub(super) struct Bucket {
     burst: f64,
     /// Whoever holds it is next; the lock queues first come, first served, and a caller that goes away leaves its token.
     turn: tokio::sync::Mutex<()>,
+    /// An answer came, so that a full bucket earns again.
+    answered: Notify,
     state: Mutex<State>,
     in_flight: Semaphore,
     most_in_flight: usize,
 }
 
+/// Leave for one attempt, to be held until it is answered or has failed.
+#[derive(Debug)]
+pub(super) struct Ticket<'a>(Option<&'a Bucket>);
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        if let Some(bucket) = self.0
+            && let Some(rate) = bucket.rate
+        {
+            bucket.state().answered(Instant::now(), rate, bucket.burst);
+            bucket.answered.notify_one();
+        }
+    }
+}
+
 #[derive(Debug)]
 struct State {
+    /// What AWS has at least if nothing that is on its way has arrived.
     tokens: f64,
+    /// Tickets out.
+    on_their_way: u32,
     counted_at: Instant,
     /// Nobody goes before this.
     not_before: Instant,
@@ -95,7 +120,15 @@ impl Bucket {
             rate,
             burst,
             turn: tokio::sync::Mutex::new(()),
-            state: Mutex::new(State { tokens: burst, counted_at: now, not_before: now, pace: 1.0, refused_at: None }),
+            answered: Notify::new(),
+            state: Mutex::new(State {
+                tokens: burst,
+                on_their_way: 0,
+                counted_at: now,
+                not_before: now,
+                pace: 1.0,
+                refused_at: None,
+            }),
             in_flight: Semaphore::new(most_in_flight),
             most_in_flight,
         }
@@ -112,14 +145,17 @@ impl Bucket {
         self.in_flight.acquire().await.ok()
     }
 
-    /// Waits for a token; to be taken for each attempt, first or repeated.
-    pub(super) async fn take(&self) {
-        let Some(rate) = self.rate else { return };
+    /// Waits for leave; to be taken for each attempt, first or repeated.
+    pub(super) async fn take(&self) -> Ticket<'_> {
+        let Some(rate) = self.rate else { return Ticket(None) };
         let _turn = self.turn.lock().await;
         loop {
-            let wait_until = self.state().take(Instant::now(), rate, self.burst);
-            let Err(at) = wait_until else { return };
-            sleep_until(at).await;
+            let wait = self.state().take(Instant::now(), rate, self.burst);
+            match wait {
+                Ok(()) => return Ticket(Some(self)),
+                Err(Wait::Until(at)) => sleep_until(at).await,
+                Err(Wait::ForAnswer) => self.answered.notified().await,
+            }
         }
     }
 
@@ -143,26 +179,44 @@ fn most_in_flight(rate: f64) -> u32 {
     (rate * LONGEST_QUEUE).clamp(1.0, f64::from(MOST_IN_FLIGHT)) as u32
 }
 
+/// What the next in turn waits for.
+enum Wait {
+    /// Time.
+    Until(Instant),
+    /// As many are on their way as a full bucket allows, so time alone brings nothing.
+    ForAnswer,
+}
+
 impl State {
-    /// Takes a token, or says when to come again.
-    fn take(&mut self, now: Instant, rate: f64, burst: f64) -> Result<(), Instant> {
+    /// Lends a token, or says what to wait for.
+    fn take(&mut self, now: Instant, rate: f64, burst: f64) -> Result<(), Wait> {
         self.refill(now, rate, burst);
         if now < self.not_before {
-            return Err(self.not_before);
+            return Err(Wait::Until(self.not_before));
         }
+        let wanted = f64::from(self.on_their_way) + 1.0;
         // Less than a token by a rounding error is a token.
-        if self.tokens >= 1.0 - 1e-9 {
-            self.tokens -= 1.0;
+        if self.tokens >= wanted - 1e-9 {
+            self.on_their_way += 1;
             return Ok(());
         }
-        Err(now + Duration::from_secs_f64((1.0 - self.tokens) / (rate * self.pace)))
+        if wanted > burst {
+            return Err(Wait::ForAnswer);
+        }
+        Err(Wait::Until(now + Duration::from_secs_f64((wanted - self.tokens) / (rate * self.pace))))
+    }
+
+    fn answered(&mut self, now: Instant, rate: f64, burst: f64) {
+        self.refill(now, rate, burst);
+        self.on_their_way = self.on_their_way.saturating_sub(1);
+        self.tokens -= 1.0;
     }
 
     fn refused(&mut self, now: Instant, rate: f64, burst: f64, pause: Duration) {
         self.refill(now, rate, burst);
         if now >= self.not_before {
             self.pace = (self.pace / 2.0).max(SLOWEST);
-            self.tokens = 0.0;
+            self.tokens = self.tokens.min(f64::from(self.on_their_way));
             self.refused_at = Some(now);
         }
         self.not_before = self.not_before.max(now + pause);
@@ -242,7 +296,7 @@ mod tests {
         for caller in 0..20 {
             let (bucket, served) = (Arc::clone(&bucket), Arc::clone(&served));
             tasks.push(tokio::spawn(async move {
-                bucket.take().await;
+                let _ticket = bucket.take().await;
                 served.lock().unwrap().push(caller);
             }));
             tokio::task::yield_now().await;
@@ -324,6 +378,46 @@ mod tests {
         let by_account = Buckets::new(&Limits { per: BucketScope::Account, ..Limits::default() });
         assert!(Arc::ptr_eq(&by_account.of("1", "a"), &by_account.of("1", "b")));
         assert!(!Arc::ptr_eq(&by_account.of("1", "a"), &by_account.of("2", "a")));
+    }
+
+    /// A bucket as AWS keeps it: charged on arrival.
+    struct Server {
+        tokens: f64,
+        at: Instant,
+        refused: u32,
+    }
+
+    impl Server {
+        fn arrival(&mut self, now: Instant) {
+            self.tokens = (self.tokens + (now - self.at).as_secs_f64() * 10.0).min(40.0);
+            self.at = now;
+            if self.tokens >= 1.0 { self.tokens -= 1.0 } else { self.refused += 1 }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn however_late_requests_arrive_the_server_refuses_none_and_little_time_is_lost() {
+        let bucket = Arc::new(Bucket::new(9.9, 39));
+        let server = Arc::new(Mutex::new(Server { tokens: 40.0, at: Instant::now(), refused: 0 }));
+        let start = Instant::now();
+        let requests = (0..300_u64).map(|n| {
+            let (bucket, server) = (Arc::clone(&bucket), Arc::clone(&server));
+            tokio::spawn(async move {
+                let _room = bucket.enter().await;
+                let _ticket = bucket.take().await;
+                // The first burst meets cold connections; later ones are late now and then.
+                let way = if n < 40 { 400 + n * 7 } else { (n * 37) % 90 };
+                tokio::time::sleep(Duration::from_millis(way)).await;
+                server.lock().unwrap().arrival(Instant::now());
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            })
+        });
+        for request in requests.collect::<Vec<_>>() {
+            request.await.unwrap();
+        }
+        assert_eq!(server.lock().unwrap().refused, 0);
+        let floor = Duration::from_secs(26);
+        assert!(start.elapsed() < floor + Duration::from_millis(1_500), "{:?}", start.elapsed());
     }
 
     #[test]

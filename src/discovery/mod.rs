@@ -26,6 +26,8 @@ mod progress;
 mod rest;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod wire_tests;
 
 pub use account::Account;
 pub use aws::{Aws, AwsSetupError};

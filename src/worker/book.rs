@@ -10,7 +10,9 @@ use crate::config::Connection;
 use crate::inventory::{AccountTrouble, Scope, ScopeState};
 use crate::plan::{Known, Plan};
 use crate::registry::locks::{self, Lock, LockedBy, Locking};
-use crate::registry::{Commit, CommitScope, Counts, NewRun, Outcome, Registry, RegistryError, RunError, RunId, Trigger};
+use crate::registry::{
+    Commit, CommitScope, Counts, NewRun, Outcome, Registry, RegistryError, RunError, RunId, Trigger,
+};
 
 /// An open registry, shared by the runs of a process; there is one writer.
 pub type SharedRegistry = Arc<Mutex<Registry>>;
@@ -78,8 +80,14 @@ impl Book {
 
     /// Makes the run the only one of its connection and begins it. It carries on what an interrupted run left, where that was
     /// asked for the same and is recent.
-    pub(super) async fn claim(&self, connection: &Connection, request: &Request, now: DateTime<Utc>) -> Result<Claim, RunError> {
-        let (name, may_resume, trigger, asked) = (connection.name.clone(), request.may_resume(), request.trigger, request.document());
+    pub(super) async fn claim(
+        &self,
+        connection: &Connection,
+        request: &Request,
+        now: DateTime<Utc>,
+    ) -> Result<Claim, RunError> {
+        let (name, may_resume, trigger, asked) =
+            (connection.name.clone(), request.may_resume(), request.trigger, request.document());
         let selected = !request.apis.is_empty();
         let claimed = self
             .with(move |registry| {
@@ -88,7 +96,8 @@ impl Book {
                     Err(refused) => return Ok(Err(refused)),
                 };
                 let left = registry.resumable(&name)?;
-                let left = left.filter(|left| may_resume && left.request == asked && now - left.started_at <= RESUME_WITHIN);
+                let left =
+                    left.filter(|left| may_resume && left.request == asked && now - left.started_at <= RESUME_WITHIN);
                 let resumes = left.as_ref().map(|left| left.run_id);
                 let new = NewRun {
                     connection: &name,
@@ -120,13 +129,21 @@ impl Book {
     }
 
     /// APIs of a connection that wait for approval outside these scopes.
-    pub(super) async fn awaiting_elsewhere(&self, connection: &str, scopes: BTreeSet<Scope>) -> Result<u64, RegistryError> {
+    pub(super) async fn awaiting_elsewhere(
+        &self,
+        connection: &str,
+        scopes: BTreeSet<Scope>,
+    ) -> Result<u64, RegistryError> {
         let connection = connection.to_owned();
         let awaiting = self.with(move |registry| registry.awaiting_count(&connection, &scopes)).await?;
         Ok(awaiting.unwrap_or_default())
     }
 
-    pub(super) async fn commit(&self, scope: ScopeCommit, now: DateTime<Utc>) -> Result<(ScopeCommit, Commit), RegistryError> {
+    pub(super) async fn commit(
+        &self,
+        scope: ScopeCommit,
+        now: DateTime<Utc>,
+    ) -> Result<(ScopeCommit, Commit), RegistryError> {
         let done = self
             .with(move |registry| {
                 let commit = CommitScope {
@@ -170,7 +187,13 @@ impl Book {
     }
 
     /// Queues everything that a connection onboarded for one target again; answers how many deliveries that are.
-    pub(super) async fn redeliver(&self, target: &str, connection: &str, by: &str, now: DateTime<Utc>) -> Result<u64, RegistryError> {
+    pub(super) async fn redeliver(
+        &self,
+        target: &str,
+        connection: &str,
+        by: &str,
+        now: DateTime<Utc>,
+    ) -> Result<u64, RegistryError> {
         let (target, connection, by) = (target.to_owned(), connection.to_owned(), by.to_owned());
         let queued = self.with(move |registry| registry.redeliver(&target, &connection, &by, now)).await?;
         Ok(queued.map_or(0, |queued| queued.first + queued.again))
@@ -187,12 +210,24 @@ pub(super) fn claim_selected(registry: &mut Registry, connection: &str, now: Dat
     let tell = |error: RegistryError| super::run::registry_error(&error);
     let lock = only_run(registry, connection, now).map_err(tell)??;
     let request = serde_json::json!({ "approve": true });
-    let new = NewRun { connection, trigger: Trigger::Manual, due_at: None, resumes: None, selected: true, request: &request, host: None };
+    let new = NewRun {
+        connection,
+        trigger: Trigger::Manual,
+        due_at: None,
+        resumes: None,
+        selected: true,
+        request: &request,
+        host: None,
+    };
     begin(registry, lock, &new, BTreeSet::new(), now).map_err(tell)
 }
 
 /// Takes the lock of a connection's runs, and ends those whose process died.
-fn only_run(registry: &mut Registry, connection: &str, now: DateTime<Utc>) -> Result<Result<Lock, RunError>, RegistryError> {
+fn only_run(
+    registry: &mut Registry,
+    connection: &str,
+    now: DateTime<Utc>,
+) -> Result<Result<Lock, RunError>, RegistryError> {
     match locks::lock_connection(registry.path(), connection, now) {
         Ok(Locking::Taken(lock)) => {
             registry.interrupt_dead_runs(connection, now)?;
@@ -226,7 +261,8 @@ fn first_look() -> Known {
 fn running_already(connection: &str, holder: &LockedBy) -> RunError {
     let run = holder.run_id.map(|run| format!(", run {run}")).unwrap_or_default();
     let pid = holder.pid.map(|pid| format!(", process {pid}")).unwrap_or_default();
-    let since = holder.since.map(|since| format!(", since {}", since.format("%Y-%m-%d %H:%M:%S UTC"))).unwrap_or_default();
+    let since =
+        holder.since.map(|since| format!(", since {}", since.format("%Y-%m-%d %H:%M:%S UTC"))).unwrap_or_default();
     RunError {
         kind: "already_running".to_owned(),
         message: format!("a run of {connection} is under way{run}{pid}{since}"),

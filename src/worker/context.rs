@@ -85,7 +85,19 @@ impl Request {
     /// What was asked for, so that a later run can tell whether it was asked for the same.
     #[must_use]
     pub fn document(&self) -> Value {
-        let Self { trigger: _, mode: _, account, region, apis, stages, published_after, past_max_new, pick, redeliver: _, by: _ } = self;
+        let Self {
+            trigger: _,
+            mode: _,
+            account,
+            region,
+            apis,
+            stages,
+            published_after,
+            past_max_new,
+            pick,
+            redeliver: _,
+            by: _,
+        } = self;
         let apis: Vec<&str> = apis.iter().map(|api| api.api_id.as_str()).collect();
         json!({
             "account": account,

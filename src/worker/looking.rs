@@ -90,7 +90,10 @@ pub(super) struct Brief {
 /// Sets out to every account and region; planned scopes arrive in the channel, which ends after the last one.
 ///
 /// Dropping the set stops the lookers.
-pub(super) fn set_out(brief: &Arc<Brief>, accounts: Vec<Account>) -> (JoinSet<()>, mpsc::Receiver<Result<Planned, RegistryError>>) {
+pub(super) fn set_out(
+    brief: &Arc<Brief>,
+    accounts: Vec<Account>,
+) -> (JoinSet<()>, mpsc::Receiver<Result<Planned, RegistryError>>) {
     let (sender, receiver) = mpsc::channel(PLANNED_AHEAD);
     let in_flight = Arc::new(Semaphore::new(brief.context.config.limits.accounts_in_flight));
     let mut lookers = JoinSet::new();
@@ -130,7 +133,11 @@ fn all_done(brief: &Brief, account: &Account, region: &str) -> bool {
     })
 }
 
-async fn look_at_account(brief: &Arc<Brief>, account: Arc<Account>, sender: &mpsc::Sender<Result<Planned, RegistryError>>) {
+async fn look_at_account(
+    brief: &Arc<Brief>,
+    account: Arc<Account>,
+    sender: &mpsc::Sender<Result<Planned, RegistryError>>,
+) {
     let mut places = JoinSet::new();
     for region in regions(brief, &account) {
         let (brief, account, sender) = (Arc::clone(brief), Arc::clone(&account), sender.clone());
@@ -145,7 +152,12 @@ async fn look_at_account(brief: &Arc<Brief>, account: Arc<Account>, sender: &mps
     }
 }
 
-async fn look_at_region(brief: &Brief, account: &Arc<Account>, region: &str, sender: &mpsc::Sender<Result<Planned, RegistryError>>) {
+async fn look_at_region(
+    brief: &Brief,
+    account: &Arc<Account>,
+    region: &str,
+    sender: &mpsc::Sender<Result<Planned, RegistryError>>,
+) {
     for look in looks(brief, account, region).await {
         // Of a region where an interrupted run committed one family, only the other is still open.
         if brief.done.contains(&look.scope) {
@@ -255,7 +267,8 @@ pub(super) async fn ask_dates(context: &Context, account: &Account, plan: &Plan)
     if wanted.is_empty() {
         return Dates::default();
     }
-    let protocols: BTreeMap<&ApiId, Protocol> = plan.entries.iter().map(|entry| (&entry.api.id, entry.api.protocol)).collect();
+    let protocols: BTreeMap<&ApiId, Protocol> =
+        plan.entries.iter().map(|entry| (&entry.api.id, entry.api.protocol)).collect();
     let ask = |(api, deployment_ids): (ApiId, BTreeSet<String>)| {
         let protocol = *protocols.get(&api)?;
         Some(DeploymentAsk { api, protocol, deployment_ids })

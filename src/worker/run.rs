@@ -105,7 +105,8 @@ impl Run {
         let waiting = self.look(&brief, accounts).await?;
         self.settle(&brief, waiting).await?;
         if let Some(target) = self.request.redeliver.clone().filter(|_| self.claim.run_id.is_some()) {
-            self.deliveries += self.book.redeliver(&target, &self.connection.name, &self.request.by, (self.context.clock)()).await?;
+            self.deliveries +=
+                self.book.redeliver(&target, &self.connection.name, &self.request.by, (self.context.clock)()).await?;
         }
         Ok(())
     }
@@ -264,7 +265,13 @@ impl Run {
     }
 
     /// Writes a scope's plan. Where another connection changed one of its APIs since it was planned, it is planned anew first.
-    async fn write(&mut self, brief: &Brief, run_id: RunId, mut planned: Planned, now: DateTime<Utc>) -> Result<Planned, Ending> {
+    async fn write(
+        &mut self,
+        brief: &Brief,
+        run_id: RunId,
+        mut planned: Planned,
+        now: DateTime<Utc>,
+    ) -> Result<Planned, Ending> {
         loop {
             let scope = ScopeCommit {
                 run_id,
@@ -315,8 +322,12 @@ impl Run {
     }
 
     async fn finish(mut self, started_at: DateTime<Utc>, ending: Result<(), Ending>) -> RunReport {
-        self.scopes.sort_by(|one, other| (&one.account_id, &one.region, one.family).cmp(&(&other.account_id, &other.region, other.family)));
-        self.apis.sort_by(|one, other| (&one.account_id, &one.region, &one.api_id).cmp(&(&other.account_id, &other.region, &other.api_id)));
+        self.scopes.sort_by(|one, other| {
+            (&one.account_id, &one.region, one.family).cmp(&(&other.account_id, &other.region, other.family))
+        });
+        self.apis.sort_by(|one, other| {
+            (&one.account_id, &one.region, &one.api_id).cmp(&(&other.account_id, &other.region, &other.api_id))
+        });
         let (mut outcome, mut error) = match ending {
             Ok(()) => (outcome(&self.scopes, !self.claim.done.is_empty()), self.missing_api()),
             Err(Ending::Interrupted) => (Outcome::Interrupted, None),
@@ -376,7 +387,12 @@ impl Run {
 }
 
 /// An entry as it is shown: as it stands after the commit at `committed`, or, where nothing was written, as it stood before.
-pub(super) fn document(entry: &Entry, account_name: Option<&str>, connection: &str, committed: Option<DateTime<Utc>>) -> ApiDocument {
+pub(super) fn document(
+    entry: &Entry,
+    account_name: Option<&str>,
+    connection: &str,
+    committed: Option<DateTime<Utc>>,
+) -> ApiDocument {
     let enters = entry.after == Some(ApiState::Onboarded) && entry.before != Some(ApiState::Onboarded);
     let onboarded_at = committed.filter(|_| enters).or(entry.onboarded_at);
     let document = ApiDocument::of_entry(entry, account_name, onboarded_at, connection);

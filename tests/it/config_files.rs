@@ -52,6 +52,21 @@ fn every_bad_file_gets_exactly_its_messages() {
 }
 
 #[test]
+fn no_message_holds_a_secret_of_its_file() {
+    let secrets = ["hunter2", "wJalrXUtnFEMI", "IQoJb3JpZ2luX2Vj", "whsec_MfKQ"];
+    let mut files_with_secret = 0;
+    for path in files("bad", "toml") {
+        let text = fs::read_to_string(&path).unwrap();
+        let said = fs::read_to_string(path.with_extension("txt")).unwrap();
+        for secret in secrets.iter().filter(|secret| text.contains(**secret)) {
+            files_with_secret += 1;
+            assert!(!said.contains(secret), "{}", path.display());
+        }
+    }
+    assert!(files_with_secret >= 15, "only {files_with_secret}");
+}
+
+#[test]
 fn every_suspicious_file_gets_exactly_its_warnings() {
     compare("warned", |path| match parse(path) {
         Ok(checked) => render(&checked.warnings),

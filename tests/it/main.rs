@@ -3,3 +3,5 @@
 mod config_files;
 mod config_properties;
 mod config_schema;
+mod layering;
+mod support;

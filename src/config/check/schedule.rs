@@ -8,7 +8,6 @@ use chrono_tz::Tz;
 use crate::config::format::time;
 use crate::config::read::Node;
 use crate::config::report::{Complaint, Report};
-use crate::config::shape::Shape;
 use crate::config::{AutoOnboard, CatchUp, EntryRules, Existing, MonthDay, PublishedBy, Recurrence, walk};
 
 const MINUTE: u64 = 60;
@@ -57,7 +56,7 @@ fn zone(report: &mut Report<'_>, node: &Node<'_>) -> Option<Tz> {
 /// A value that the frequency asks for; reports where it is missing.
 fn needed(report: &mut Report<'_>, node: &Node<'_>, key: &str, example: Option<&str>) {
     if node.lacks(key) {
-        report.error(node.at(), &node.path(key), walk::missing(example, &Shape::Day, key));
+        report.error(node.at(), &node.path(key), walk::missing(key, example));
     }
 }
 

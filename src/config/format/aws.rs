@@ -6,7 +6,7 @@ use crate::config::model::RoleArn;
 use crate::config::{regions, suggest};
 
 /// A region, `all`, or `!` and a glob. A well-formed name that is not listed is let through.
-pub(in super::super) fn region_choice(value: &str) -> Result<(), Complaint> {
+pub(in crate::config) fn region_choice(value: &str) -> Result<(), Complaint> {
     match value.strip_prefix('!') {
         Some(exception) => region_glob(exception),
         None if value == "all" => Ok(()),
@@ -14,7 +14,7 @@ pub(in super::super) fn region_choice(value: &str) -> Result<(), Complaint> {
     }
 }
 
-pub(in super::super) fn region(value: &str) -> Result<(), Complaint> {
+pub(in crate::config) fn region(value: &str) -> Result<(), Complaint> {
     if regions::is_well_formed(value) {
         return Ok(());
     }
@@ -31,7 +31,7 @@ pub(in super::super) fn region(value: &str) -> Result<(), Complaint> {
 }
 
 /// A region or a glob over regions.
-pub(in super::super) fn region_glob(value: &str) -> Result<(), Complaint> {
+pub(in crate::config) fn region_glob(value: &str) -> Result<(), Complaint> {
     if is_glob(value) { glob(value) } else { region(value) }
 }
 
@@ -43,7 +43,7 @@ fn is_account_id(value: &str) -> bool {
     value.len() == 12 && value.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-pub(in super::super) fn account_glob(value: &str) -> Result<(), Complaint> {
+pub(in crate::config) fn account_glob(value: &str) -> Result<(), Complaint> {
     if is_account_id(value) {
         return Ok(());
     }
@@ -57,7 +57,7 @@ pub(in super::super) fn account_glob(value: &str) -> Result<(), Complaint> {
 }
 
 /// A root (`r-…`) or organizational unit (`ou-…-…`).
-pub(in super::super) fn organizational_unit(value: &str) -> Result<(), Complaint> {
+pub(in crate::config) fn organizational_unit(value: &str) -> Result<(), Complaint> {
     let part = |text: &str, least: usize| {
         (least..=32).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
@@ -74,7 +74,7 @@ pub(in super::super) fn organizational_unit(value: &str) -> Result<(), Complaint
         .hint("it looks like \"ou-abcd-11112222\", or \"r-abcd\" for the root"))
 }
 
-pub(in super::super) fn api_id(value: &str) -> Result<(), Complaint> {
+pub(in crate::config) fn api_id(value: &str) -> Result<(), Complaint> {
     if (1..=64).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
         Ok(())
     } else {
@@ -83,7 +83,7 @@ pub(in super::super) fn api_id(value: &str) -> Result<(), Complaint> {
 }
 
 /// `arn:PARTITION:iam::ACCOUNT:role/[PATH/]NAME`, taken apart.
-pub(in super::super) fn role_arn(value: &str) -> Result<RoleArn, Complaint> {
+pub(in crate::config) fn role_arn(value: &str) -> Result<RoleArn, Complaint> {
     const LIKE: &str = "it looks like \"arn:aws:iam::111122223333:role/NAME\"";
     let wrong = |what: &str| Complaint::new(format!("{} is not a role's ARN: {what}", quoted(value)));
     let fields: Vec<&str> = value.splitn(6, ':').collect();
@@ -119,7 +119,7 @@ pub(in super::super) fn role_arn(value: &str) -> Result<RoleArn, Complaint> {
 }
 
 /// `[PATH/]NAME`: a name of 1–64 of `[\w+=,.@-]` after a path of at most 512 printable characters.
-pub(in super::super) fn role_name(value: &str) -> Result<(), Complaint> {
+pub(in crate::config) fn role_name(value: &str) -> Result<(), Complaint> {
     if value.starts_with("arn:") {
         return Err(
             Complaint::new(format!("{} is an ARN, not a name", quoted(value))).hint("write what follows \"role/\"")
@@ -142,7 +142,7 @@ fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte)
 }
 
-pub(in super::super) fn session_name(value: &str) -> Result<(), Complaint> {
+pub(in crate::config) fn session_name(value: &str) -> Result<(), Complaint> {
     if (2..=64).contains(&value.len()) && value.bytes().all(is_name_byte) {
         return Ok(());
     }
@@ -151,7 +151,7 @@ pub(in super::super) fn session_name(value: &str) -> Result<(), Complaint> {
 }
 
 /// Not echoed: some treat it as a secret.
-pub(in super::super) fn external_id(value: &str) -> Result<(), Complaint> {
+pub(in crate::config) fn external_id(value: &str) -> Result<(), Complaint> {
     if (2..=1224).contains(&value.len()) && value.bytes().all(|byte| is_name_byte(byte) || byte == b':' || byte == b'/')
     {
         return Ok(());
@@ -160,7 +160,7 @@ pub(in super::super) fn external_id(value: &str) -> Result<(), Complaint> {
 }
 
 /// Not echoed: the secret may stand there by mistake.
-pub(in super::super) fn access_key_id(value: &str) -> Result<(), Complaint> {
+pub(in crate::config) fn access_key_id(value: &str) -> Result<(), Complaint> {
     // Secret access keys have 40 characters, ids 20.
     if value.len() == 40 {
         return Err(Complaint::new("this looks like a secret access key, not like an access key's id")

@@ -7,7 +7,7 @@ use url::Url;
 use super::{Complaint, quoted};
 
 /// `127.0.0.1:9847`, `[::1]:9847`.
-pub(in super::super) fn listen(value: &str) -> Result<SocketAddr, Complaint> {
+pub(in crate::config) fn listen(value: &str) -> Result<SocketAddr, Complaint> {
     value.parse().map_err(|_| {
         let complaint = Complaint::new(format!("{} is not an address with a port", quoted(value)));
         let instead = match value.rsplit_once(':') {
@@ -26,7 +26,7 @@ pub(in super::super) fn listen(value: &str) -> Result<SocketAddr, Complaint> {
 }
 
 /// An http or https URL without user and password. Never echoed: many receivers are known by a key in the path.
-pub(in super::super) fn webhook_url(value: &str) -> Result<Url, Complaint> {
+pub(in crate::config) fn webhook_url(value: &str) -> Result<Url, Complaint> {
     const LIKE: &str = "write it whole, such as \"https://catalog.example.com/hooks/apis\"";
     if value.starts_with("env:") || value.starts_with("file:") {
         return Err(Complaint::new("a URL stands in the file itself, not by reference").hint(LIKE));
@@ -55,7 +55,7 @@ const OWN_HEADERS: [&str; 8] = [
 ];
 
 /// A token of RFC 9110 §5.6.2 that no delivery sets by itself.
-pub(in super::super) fn header_name(value: &str) -> Result<(), Complaint> {
+pub(in crate::config) fn header_name(value: &str) -> Result<(), Complaint> {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if value.is_empty() || !value.bytes().all(token) {
         return Err(Complaint::new(format!("{} is not the name of a header", quoted(value))));

@@ -4,12 +4,12 @@ use globset::GlobBuilder;
 
 use super::{Complaint, quoted};
 
-pub(in super::super) fn not_blank(value: &str) -> Result<(), Complaint> {
+pub(in crate::config) fn not_blank(value: &str) -> Result<(), Complaint> {
     if value.trim().is_empty() { Err(Complaint::new("is empty")) } else { Ok(()) }
 }
 
 /// The name of a connection or target: it becomes part of metrics, URLs and commands, hence the small alphabet.
-pub(in super::super) fn name(value: &str) -> Result<(), Complaint> {
+pub(in crate::config) fn name(value: &str) -> Result<(), Complaint> {
     const RULE: &str = "a name is 1 to 64 of a-z, 0-9, _ and -, beginning with a letter or a digit";
     let right = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let begins = value.bytes().next().is_some_and(right);
@@ -23,7 +23,7 @@ pub(in super::super) fn name(value: &str) -> Result<(), Complaint> {
 }
 
 /// A glob that [`crate::config::Pattern`] compiles. Only its syntax is checked here, which is much cheaper.
-pub(in super::super) fn glob(value: &str) -> Result<(), Complaint> {
+pub(in crate::config) fn glob(value: &str) -> Result<(), Complaint> {
     const MOST: usize = 512;
     if value.is_empty() {
         return Err(Complaint::new("an empty pattern matches nothing").hint("write \"*\" for everything"));
@@ -37,7 +37,7 @@ pub(in super::super) fn glob(value: &str) -> Result<(), Complaint> {
     }
 }
 
-pub(in super::super) fn path(value: &str) -> Result<(), Complaint> {
+pub(in crate::config) fn path(value: &str) -> Result<(), Complaint> {
     if value.trim().is_empty() {
         return Err(Complaint::new("the path is empty"));
     }
@@ -51,7 +51,7 @@ pub(in super::super) fn path(value: &str) -> Result<(), Complaint> {
 }
 
 /// An AWS tag's key: 1 to 128 characters.
-pub(in super::super) fn tag_key(value: &str) -> Result<(), Complaint> {
+pub(in crate::config) fn tag_key(value: &str) -> Result<(), Complaint> {
     if (1..=128).contains(&value.chars().count()) {
         Ok(())
     } else {
@@ -60,7 +60,7 @@ pub(in super::super) fn tag_key(value: &str) -> Result<(), Complaint> {
 }
 
 /// What is wrong with a reference to a secret; `None` if nothing. The message never holds the text.
-pub(in super::super) fn reference(value: &str) -> Result<(), Complaint> {
+pub(in crate::config) fn reference(value: &str) -> Result<(), Complaint> {
     if let Some(variable) = value.strip_prefix("env:") {
         let first = variable.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
         if first && variable.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {

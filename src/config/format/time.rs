@@ -12,7 +12,7 @@ use super::{Complaint, quoted};
 use crate::config::suggest;
 
 /// `HH:MM`, from 00:00 to 23:59.
-pub(in super::super) fn time(value: &str) -> Result<NaiveTime, Complaint> {
+pub(in crate::config) fn time(value: &str) -> Result<NaiveTime, Complaint> {
     let complaint = Complaint::new(format!("{} is not a time of day, HH:MM from 00:00 to 23:59", quoted(value)));
     let parts = value.split_once(':').map(|(hour, minute)| (hour.parse::<u32>().ok(), minute.parse::<u32>().ok()));
     let parsed = match parts {
@@ -63,7 +63,7 @@ const ABBREVIATIONS: [(&str, &str); 31] = [
 ];
 
 /// An IANA zone that names a place, or UTC. Abbreviations are refused although the database has some: `EST` never has summer time.
-pub(in super::super) fn zone(value: &str) -> Result<Tz, Complaint> {
+pub(in crate::config) fn zone(value: &str) -> Result<Tz, Complaint> {
     let complaint = || Complaint::new(format!("{} is not a time zone", quoted(value)));
     if let Some((_, place)) = ABBREVIATIONS.iter().find(|(short, _)| short.eq_ignore_ascii_case(value)) {
         let complaint = Complaint::new(format!("{} is an abbreviation, not the name of a time zone", quoted(value)));
@@ -93,7 +93,7 @@ fn nearest_zone(value: &str) -> Option<&'static str> {
 }
 
 /// Five fields; day of month and weekday are joined by OR where both are restricted, as in POSIX.
-pub(in super::super) fn cron(value: &str) -> Result<(), Complaint> {
+pub(in crate::config) fn cron(value: &str) -> Result<(), Complaint> {
     let wrong = |what: String| Complaint::new(format!("{} is not a cron expression: {what}", quoted(value)));
     let fields = value.split_whitespace().count();
     if fields != 5 || value.contains('@') {
@@ -106,18 +106,22 @@ pub(in super::super) fn cron(value: &str) -> Result<(), Complaint> {
         return Err(wrong("\"+\" has no meaning in it".to_owned()));
     }
     let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-    parser.parse(value).map(drop).map_err(|error| {
+    let cron = parser.parse(value).map_err(|error| {
         let text = error.to_string();
         let text = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest).trim_end_matches('.').to_owned();
         let mut letters = text.chars();
         let text =
             letters.next().map(|first| first.to_lowercase().chain(letters).collect::<String>()).unwrap_or_default();
         wrong(text)
-    })
+    })?;
+    // Any start would do: what never comes in the years that croner looks ahead never comes.
+    cron.find_next_occurrence(&DateTime::<Utc>::UNIX_EPOCH, true)
+        .map(drop)
+        .map_err(|_| Complaint::new(format!("{} never comes: no month has such a day", quoted(value))))
 }
 
 /// A duration with units, such as `1h 30m`.
-pub(in super::super) fn duration(value: &str) -> Result<Duration, Complaint> {
+pub(in crate::config) fn duration(value: &str) -> Result<Duration, Complaint> {
     let complaint = Complaint::new(format!("{} is not a duration", quoted(value)));
     humantime::parse_duration(value).map_err(|_| {
         let number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
@@ -130,7 +134,7 @@ pub(in super::super) fn duration(value: &str) -> Result<Duration, Complaint> {
 }
 
 /// A duration as people write it.
-pub(in super::super) fn duration_text(duration: Duration) -> String {
+pub(in crate::config) fn duration_text(duration: Duration) -> String {
     // humantime counts in years and months of broken lengths; days are what the file is written in.
     let (days, rest) = (duration.as_secs() / 86_400, Duration::from_secs(duration.as_secs() % 86_400));
     let rest = Duration::new(rest.as_secs(), duration.subsec_nanos());
@@ -142,7 +146,7 @@ pub(in super::super) fn duration_text(duration: Duration) -> String {
 }
 
 /// A TOML date, and nothing but a date.
-pub(in super::super) fn date(value: &Datetime) -> Option<NaiveDate> {
+pub(in crate::config) fn date(value: &Datetime) -> Option<NaiveDate> {
     match value {
         Datetime { date: Some(date), time: None, offset: None } => {
             NaiveDate::from_ymd_opt(i32::from(date.year), u32::from(date.month), u32::from(date.day))
@@ -153,7 +157,7 @@ pub(in super::super) fn date(value: &Datetime) -> Option<NaiveDate> {
 
 /// What a TOML date or date-time without an offset says, before it is known in which zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Moment {
+pub(in crate::config) enum Moment {
     /// A local date and time.
     Local(NaiveDateTime),
     /// An instant.
@@ -161,7 +165,7 @@ pub(in super::super) enum Moment {
 }
 
 /// A TOML date (its first moment), local date-time or offset date-time; `None` for a mere time and for a day that does not exist.
-pub(in super::super) fn moment(value: &Datetime) -> Option<Moment> {
+pub(in crate::config) fn moment(value: &Datetime) -> Option<Moment> {
     let day = date(&Datetime { time: None, offset: None, ..*value })?;
     let time = match value.time {
         None => NaiveTime::MIN,
@@ -183,7 +187,7 @@ pub(in super::super) fn moment(value: &Datetime) -> Option<Moment> {
 }
 
 /// The instant of a local time: the first valid one after a gap, the first pass of an overlap.
-pub(in super::super) fn instant(moment: Moment, zone: Tz) -> Option<DateTime<Utc>> {
+pub(in crate::config) fn instant(moment: Moment, zone: Tz) -> Option<DateTime<Utc>> {
     match moment {
         Moment::Exact(instant) => Some(instant),
         Moment::Local(local) => match zone.from_local_datetime(&local) {
@@ -263,6 +267,8 @@ mod tests {
         for good in ["30 2 * * MON", "*/15 8-18 1,15 * *", "0 0 L * *", "0 0 * * 7"] {
             assert_eq!(cron(good), Ok(()), "{good}");
         }
+        assert!(cron("0 0 30 2 *").unwrap_err().message.contains("never comes"));
+        assert_eq!(cron("0 0 29 2 *"), Ok(()));
         for bad in ["", "@daily", "0 30 2 * * MON", "61 2 * * *", "0 0 32 * *", "0 0 * * +MON", "a b c d e"] {
             assert!(cron(bad).is_err(), "{bad}");
         }

@@ -4,7 +4,7 @@ use super::super::format::Format;
 use super::super::shape::{Key, Shape, Table};
 use super::DAY;
 
-pub(in super::super) const WEEKDAYS: [&str; 7] =
+pub(in crate::config) const WEEKDAYS: [&str; 7] =
     ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 pub(super) static AUTO_ONBOARD: Table = Table {

@@ -9,6 +9,7 @@ use crate::answer::{Answer, AwsError, Page, Reply};
 use crate::operation::{Operation, Route, Service};
 use crate::paging::Cursor;
 use crate::request::Request;
+use crate::state::Caller;
 
 /// A way in which a call goes wrong.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,7 +84,8 @@ pub struct Fault {
     service: Option<Service>,
     account: Option<String>,
     region: Option<String>,
-    parent: Option<String>,
+    about: Option<String>,
+    principal: Option<String>,
     skip: u64,
     times: Option<u64>,
 }
@@ -98,7 +100,8 @@ impl Fault {
             service: None,
             account: None,
             region: None,
-            parent: None,
+            about: None,
+            principal: None,
             skip: 0,
             times: None,
         }
@@ -132,10 +135,17 @@ impl Fault {
         self
     }
 
-    /// Only calls about this API, or this domain name.
+    /// Only calls about the API with this id, the domain with this name, or the role with this ARN.
     #[must_use]
-    pub fn api(mut self, id: impl Into<String>) -> Self {
-        self.parent = Some(id.into());
+    pub fn about(mut self, id: impl Into<String>) -> Self {
+        self.about = Some(id.into());
+        self
+    }
+
+    /// Only calls of principals whose ARN contains this text, such as `assumed-role/AboardCentralRole/`.
+    #[must_use]
+    pub fn principal(mut self, part: impl Into<String>) -> Self {
+        self.principal = Some(part.into());
         self
     }
 
@@ -153,19 +163,20 @@ impl Fault {
         self
     }
 
-    fn matches(&self, route: &Route, account: &str, region: &str) -> bool {
+    fn matches(&self, route: &Route, caller: &Caller, region: &str) -> bool {
         (self.operations.is_empty() || self.operations.contains(&route.operation))
             && self.service.is_none_or(|service| service == route.operation.service())
-            && self.account.as_deref().is_none_or(|wanted| wanted == account)
+            && self.account.as_deref().is_none_or(|wanted| wanted == caller.account)
             && self.region.as_deref().is_none_or(|wanted| wanted == region)
-            && self.parent.as_deref().is_none_or(|wanted| wanted == route.parent)
+            && self.about.as_deref().is_none_or(|wanted| wanted == route.parent)
+            && self.principal.as_deref().is_none_or(|part| caller.arn.contains(part))
             && self.times != Some(0)
     }
 }
 
 /// The failure that strikes this call, if any, counted off.
-pub(crate) fn strike(faults: &mut [Fault], route: &Route, account: &str, region: &str) -> Option<Failure> {
-    for fault in faults.iter_mut().filter(|fault| fault.matches(route, account, region)) {
+pub(crate) fn strike(faults: &mut [Fault], route: &Route, caller: &Caller, region: &str) -> Option<Failure> {
+    for fault in faults.iter_mut().filter(|fault| fault.matches(route, caller, region)) {
         if fault.skip > 0 {
             fault.skip -= 1;
             continue;

@@ -42,3 +42,7 @@ pub use world::{
     Account, AccountFields, AccountState, Deployment, DeploymentStatus, Domain, EndpointType, Fleet, HttpApi,
     HttpStage, Mapping, Moment, Protocol, Region, RestApi, RestStage, Role, RoutingRule, UsagePlan, User, World,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

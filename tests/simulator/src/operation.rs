@@ -144,7 +144,7 @@ impl fmt::Display for Operation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) operation: Operation,
-    /// API id or domain name; empty where the operation lists the top level.
+    /// API id, domain name or role ARN; empty where the operation lists the top level.
     pub(crate) parent: String,
     /// Stage name or deployment id; empty where the operation lists the children.
     pub(crate) child: String,

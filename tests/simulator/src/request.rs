@@ -64,7 +64,11 @@ pub(crate) async fn read(request: HttpRequest<Incoming>) -> Request {
         operation::of_name(Service::Organizations, name)
     } else if segments.is_empty() && head.method == "POST" {
         parameters.extend(form(&String::from_utf8_lossy(&body)));
-        operation::of_name(Service::Sts, parameters.get("Action").map_or("", String::as_str))
+        let action = parameters.get("Action").map_or("", String::as_str);
+        operation::of_name(Service::Sts, action).map(|route| {
+            // The role that a call is about: faults are bound to it as they are to an API.
+            Route { parent: parameters.get("RoleArn").cloned().unwrap_or_default(), ..route }
+        })
     } else {
         json = serde_json::from_slice(&body).unwrap_or_default();
         operation::of_path(head.method.as_str(), &segments)

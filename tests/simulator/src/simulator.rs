@@ -65,7 +65,8 @@ impl Simulator {
         self.address
     }
 
-    /// Looks at or changes the world; the next call that is decided sees the change.
+    /// Looks at or changes the world; the next call that is decided sees the change. `change` must not call
+    /// [`Self::change`] again.
     pub fn change<R>(&self, change: impl FnOnce(&mut World) -> R) -> R {
         change(&mut self.shared.state().world)
     }
@@ -131,7 +132,8 @@ impl Drop for Simulator {
     fn drop(&mut self) {
         // The sender's end is the signal.
         drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
+        // A callback before an answer may hold the last reference; its thread cannot wait for itself.
+        if let Some(thread) = self.thread.take().filter(|thread| thread.thread().id() != std::thread::current().id()) {
             let _ = thread.join();
         }
     }

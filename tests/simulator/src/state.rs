@@ -85,7 +85,7 @@ impl State {
             let answer = AwsError::too_many_requests().render(service);
             return Decision { throttled: true, ..decided(Verdict::Send(answer)) };
         }
-        let Some(failure) = fault::strike(&mut self.world.faults, route, &caller.account, &request.region) else {
+        let Some(failure) = fault::strike(&mut self.world.faults, route, &caller, &request.region) else {
             return decided(match self.operate(&caller, request, route) {
                 Ok(Reply::Document(answer)) => Verdict::Send(answer),
                 Ok(Reply::Page(page)) => Verdict::Send(page.render(service)),

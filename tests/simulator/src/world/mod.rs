@@ -300,6 +300,11 @@ impl World {
         self
     }
 
+    /// Applies builder methods to a world that is being served.
+    pub fn apply(&mut self, change: impl FnOnce(Self) -> Self) {
+        *self = change(std::mem::take(self));
+    }
+
     /// What an account has in a region, to be changed.
     pub fn region(&mut self, account: &str, region: &str) -> &mut Region {
         let fleet = self.fleet;

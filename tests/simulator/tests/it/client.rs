@@ -66,6 +66,16 @@ impl Client {
         self.send(&self.head("GET", path, "apigateway", ""), "")
     }
 
+    /// Several calls, one after the other on one connection.
+    pub fn get_all(&self, paths: &[&str]) -> Vec<Answer> {
+        let mut stream = self.connect();
+        let answers = paths.iter().map(|path| {
+            let head = self.head("GET", path, "apigateway", "");
+            exchange(&mut stream, &head, "").expect("a whole answer")
+        });
+        answers.collect()
+    }
+
     /// A call of the query protocol.
     pub fn sts(&self, form: &str) -> Answer {
         let head = self.head("POST", "/", "sts", "Content-Type: application/x-www-form-urlencoded\r\n");
@@ -93,12 +103,20 @@ impl Client {
     }
 
     fn send(&self, head: &str, body: &str) -> Result<Answer, Broken> {
-        let mut stream = TcpStream::connect(self.address).expect("the simulator listens");
-        stream.set_read_timeout(Some(self.patience)).expect("a timeout can be set");
-        let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
-        stream.write_all(request.as_bytes()).expect("the request can be sent");
-        read_answer(&mut stream)
+        exchange(&mut self.connect(), head, body)
     }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).expect("the simulator listens");
+        stream.set_read_timeout(Some(self.patience)).expect("a timeout can be set");
+        stream
+    }
+}
+
+fn exchange(stream: &mut TcpStream, head: &str, body: &str) -> Result<Answer, Broken> {
+    let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(request.as_bytes()).expect("the request can be sent");
+    read_answer(stream)
 }
 
 fn read_answer(stream: &mut TcpStream) -> Result<Answer, Broken> {

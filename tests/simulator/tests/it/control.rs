@@ -3,12 +3,13 @@
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aboard_simulator::{AccountState, Operation, RestApi, Simulator, World};
+use aboard_simulator::{AccountState, Failure, Fault, Operation, RestApi, Simulator, World};
 
-use crate::client::{Client, names};
+use crate::client::{Broken, Client, names};
 
 const ACCOUNT: &str = "111122223333";
 const REGION: &str = "eu-west-1";
@@ -42,15 +43,31 @@ fn calls_are_counted_and_logged_until_a_reset() {
 #[test]
 fn a_callback_runs_before_its_answer_is_sent() {
     let (sim, client) = serve();
-    let (entered, told) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let (enter, answered) = (Arc::clone(&entered), Arc::clone(&told));
-    client.get("/restapis");
-    // Answer 1 has gone; the callback must see the client still waiting for answer 2.
-    sim.at_answer(2, move || enter.store(!answered.load(Ordering::SeqCst), Ordering::SeqCst));
-    assert!(!entered.load(Ordering::SeqCst));
-    client.get("/restapis");
-    told.store(true, Ordering::SeqCst);
-    assert!(entered.load(Ordering::SeqCst));
+    let (go, wait) = mpsc::channel::<()>();
+    sim.at_answer(2, move || {
+        let _ = wait.recv_timeout(PATIENCE);
+    });
+    assert_eq!(client.get("/restapis").status, 200);
+    let impatient = client.clone().patience(Duration::from_millis(100));
+    assert_eq!(impatient.try_get("/restapis").expect_err("silence"), Broken::Silent);
+    go.send(()).expect("the callback still waits");
+    assert_eq!(client.get("/restapis").status, 200);
+}
+
+#[test]
+fn one_connection_carries_many_calls() {
+    let (sim, client) = serve();
+    let statuses: Vec<u16> =
+        client.get_all(&["/restapis", "/restapis/none", "/v2/apis"]).iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, [200, 404, 200]);
+    assert_eq!(sim.counts().calls, 3);
+}
+
+#[tokio::test]
+async fn it_starts_and_stops_within_a_runtime() {
+    let (sim, client) = serve();
+    assert_eq!(client.get("/restapis").status, 200);
+    drop(sim);
 }
 
 #[test]
@@ -137,10 +154,23 @@ fn every_answer_takes_its_latency_and_calls_do_not_wait_for_each_other() {
 }
 
 #[test]
-fn dropping_it_closes_its_port() {
+fn dropping_it_closes_its_port_and_every_connection() {
     let (sim, client) = serve();
-    assert_eq!(client.get("/restapis").status, 200);
+    sim.fault(Fault::new(Failure::Hang).on(Operation::GetApis));
+    sim.hold_at(2);
+    let hanging = client.clone();
+    let hanging = thread::spawn(move || hanging.try_get("/v2/apis"));
+    // The first call hangs by its fault; only the second is held.
+    while sim.counts().faults == 0 {
+        assert!(!hanging.is_finished());
+        thread::yield_now();
+    }
+    let held = thread::spawn(move || client.try_get("/restapis"));
+    assert!(sim.wait_until_held(PATIENCE));
     let address = sim.address();
     drop(sim);
+    for client in [hanging, held] {
+        assert!(matches!(client.join().expect("the client ends"), Err(Broken::Closed { head: false, .. })));
+    }
     assert!(TcpStream::connect(address).is_err());
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use aboard_simulator::{Failure, Fault, HttpApi, Operation, RestApi, Service, Simulator, Throttle, World};
+use aboard_simulator::{Failure, Fault, HttpApi, Operation, RestApi, Role, Service, Simulator, Throttle, World};
 use serde_json::{Value, json};
 
 use crate::client::{Broken, Client, names};
@@ -91,7 +91,7 @@ fn a_region_without_v2_answers_what_is_not_json() {
 #[test]
 fn a_fault_strikes_where_when_and_as_often_as_it_says() {
     let fault = Fault::new(Failure::ServerError(500)).on(Operation::RestGetStages).on(Operation::HttpGetStages);
-    let (_sim, client) = serve(fault.account(ACCOUNT).region(REGION).api("r1").skip(1).times(2));
+    let (_sim, client) = serve(fault.account(ACCOUNT).region(REGION).about("r1").skip(1).times(2));
     let mut statuses = Vec::new();
     for path in ["/restapis/r2/stages", "/restapis/r1/stages", "/v2/apis/h1/stages", "/restapis"] {
         statuses.push(client.get(path).status);
@@ -108,6 +108,21 @@ fn a_fault_can_be_bound_to_a_region_or_an_account() {
     assert_eq!(client.get("/restapis").status, 200);
     assert_eq!(Client::new(&sim, "AKIA", "eu-west-2").get("/restapis").status, 500);
     assert_eq!(Client::new(&sim, "AKIAOTHER", REGION).get("/restapis").status, 503);
+}
+
+#[test]
+fn a_fault_can_be_bound_to_a_role_that_is_assumed_or_that_calls() {
+    let arn = |name: &str| format!("arn:aws:iam::{ACCOUNT}:role/{name}");
+    let (sim, client) = serve(Fault::new(Failure::ServerError(500)).about(arn("Broken")));
+    sim.change(|world| world.apply(|world| world.role(Role::new(arn("Broken"))).role(Role::new(arn("Poor")))));
+    sim.fault(Fault::new(Failure::AccessDenied).principal("assumed-role/Poor/").on(Operation::GetRestApis));
+    let assume = |name: &str| client.sts(&format!("Action=AssumeRole&RoleArn={}&RoleSessionName=test", arn(name)));
+    assert_eq!(assume("Broken").status, 500);
+    let session = assume("Poor");
+    assert_eq!(session.status, 200);
+    let poor = Client::new(&sim, session.xml("AccessKeyId"), REGION).token(session.xml("SessionToken"));
+    assert_eq!((poor.get("/restapis").status, poor.get("/v2/apis").status), (403, 200));
+    assert_eq!(client.get("/restapis").status, 200);
 }
 
 #[test]

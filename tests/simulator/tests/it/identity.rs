@@ -150,7 +150,7 @@ fn an_account_has_state_and_status_and_paths_and_the_management_accounts_arn() {
     assert!(account["Arn"].as_str().expect("an ARN").starts_with("arn:aws:organizations::111122223333:account/o-"));
     let path = account["Paths"][0].as_str().expect("a path");
     assert!(path.contains("/ou-abcd-11111111/ou-abcd-22222222/"), "{path}");
-    sim.change(|world| *world = std::mem::take(world).account_fields(AccountFields::Status));
+    sim.change(|world| world.apply(|world| world.account_fields(AccountFields::Status)));
     let account = client.organizations("ListAccounts", "{}").json()["Accounts"][1].clone();
     assert!(account.get("State").is_none() && account.get("Status").is_some());
     let organization = client.organizations("DescribeOrganization", "{}").json();
@@ -162,7 +162,7 @@ fn only_the_management_account_and_delegated_administrators_list_accounts() {
     let (sim, client) = serve(|world| world.organization(MEMBER));
     let refused = client.organizations("ListAccounts", "{}");
     assert_eq!((refused.status, refused.json()["__type"].as_str()), (400, Some("AccessDeniedException")));
-    sim.change(|world| *world = std::mem::take(world).delegated_administrator(CENTRAL));
+    sim.change(|world| world.apply(|world| world.delegated_administrator(CENTRAL)));
     assert_eq!(client.organizations("ListAccounts", "{}").status, 200);
     let (_alone, client) = serve(|world| world);
     assert_eq!(client.organizations("ListAccounts", "{}").json()["__type"], "AWSOrganizationsNotInUseException");

@@ -31,6 +31,7 @@ fn follow(client: &Client, path: &str, list: &str, key: &str, token: (&str, &str
         let answer = client.get(&format!("{path}{next}")).json();
         let page = names(&answer[list], key);
         lengths.push(page.len());
+        assert!(lengths.len() < 100, "the pages do not end");
         keys.extend(page);
         match answer.get(token.1) {
             Some(position) => next = format!("&{}={}", token.0, position.as_str().expect("a token")),
@@ -118,6 +119,7 @@ fn accounts_come_in_pages_of_20() {
     loop {
         let answer = client.organizations("ListAccounts", &format!("{{\"MaxResults\":20{token}}}")).json();
         lengths.push(names(&answer["Accounts"], "Id").len());
+        assert!(lengths.len() < 100, "the pages do not end");
         match answer["NextToken"].as_str() {
             Some(next) => token = format!(",\"NextToken\":\"{next}\""),
             None => break,
