@@ -24,10 +24,19 @@ CREATE TABLE apis (
     first_seen_at      INTEGER NOT NULL,
     onboarded_at       INTEGER,
     absent_since       INTEGER,
-    UNIQUE (partition, account_id, region, api_id)
+    UNIQUE (partition, account_id, region, family, api_id)  -- no id is shared by both families
 ) STRICT;
-CREATE INDEX apis_by_scope ON apis (partition, account_id, region, family);
 CREATE INDEX apis_by_id ON apis (api_id);
+
+-- How often each scope's APIs were changed in any way that a plan depends on.
+CREATE TABLE scope_revisions (
+    partition  TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    region     TEXT NOT NULL,
+    family     TEXT NOT NULL,
+    revision   INTEGER NOT NULL,
+    PRIMARY KEY (partition, account_id, region, family)
+) STRICT, WITHOUT ROWID;
 
 -- Addresses: `seen` in the last look that could read them, `registered` with the API; rows with neither are deleted.
 CREATE TABLE instances (
