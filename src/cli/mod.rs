@@ -30,7 +30,7 @@ use clap::Parser;
 
 pub use exit::{Exit, Failure};
 
-use args::{Cli, Command};
+use args::{Cli, Command, Format};
 use output::Output;
 
 /// Runs one command line and says how it ended.
@@ -84,19 +84,24 @@ fn actor() -> String {
     }
 }
 
-/// A command that has no CSV form.
-fn no_csv(command: &str) -> Failure {
-    Failure::usage(format!("{command} cannot be printed as csv")).hint("use -o text or -o json")
-}
-
 fn complain(failure: &Failure) -> Exit {
     let hint = failure.hint.as_ref().map(|hint| format!("\n  {hint}")).unwrap_or_default();
     say(&format!("{}{hint}", failure.message));
     failure.exit
 }
 
+/// Whether a command prints one table of equal rows.
+fn has_csv(command: &Command) -> bool {
+    matches!(command, Command::Apis(_) | Command::Runs { id: None, .. })
+}
+
 async fn carry_out<W: Write>(cli: &Cli, output: &mut Output<W>) -> Result<Exit, Failure> {
     let Cli { global, command } = cli;
+    // Before anything is done: a command that was refused must not have changed anything.
+    if global.output == Format::Csv && !has_csv(command) {
+        return Err(Failure::usage("only lists can be printed as csv: apis, and runs without a number")
+            .hint("use -o text or -o json"));
+    }
     match command {
         Command::Check => check::check(global, output),
         Command::Test(which) => test::test(global, which, output).await,

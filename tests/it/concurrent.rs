@@ -1,5 +1,7 @@
 //! Several processes on one registry: a connection runs once at a time, and an API that several connections see is registered once.
 
+use std::fmt::Write;
+
 use aboard::registry::{HistoryEvent, Outcome};
 use aboard_simulator::{HttpApi, Operation, RestApi, Simulator, World};
 use serde_json::Value;
@@ -156,7 +158,9 @@ fn two_connections_that_commit_the_same_apis_side_by_side_tell_each_target_once(
             assert!(sim.wait_until_held(LONG));
             running
         });
-        sims.iter().for_each(Simulator::release);
+        for sim in &sims {
+            sim.release();
+        }
         let deliveries: u64 = running.map(|running| end(running)["deliveries"].as_u64().unwrap()).iter().sum();
         assert_eq!(deliveries, 3 * APIS as u64);
         must_have_told_each_target_once(&home);
@@ -168,16 +172,20 @@ fn processes_that_start_at_once_make_one_registry() {
     let connections: Vec<String> = (0..6).map(|n| format!("c{n}")).collect();
     let mut schedules = SCHEDULES.split_once("[connections.shop]").unwrap().0.to_owned();
     for name in &connections {
-        schedules += &format!(
+        write!(
+            schedules,
             "[connections.{name}]\nregions = [\"eu-west-1\"]\ntargets = [\"catalog\"]\n\
              credentials.aws_user = {{ access_key_id = \"AKIASHOP\", secret_access_key = \"env:SECRET\" }}\n"
-        );
+        )
+        .unwrap();
     }
     let sim = Simulator::start(world());
     for _ in 0..3 {
         let home = Home::new(&sim.url(), &schedules);
         let running: Vec<Running> = connections.iter().map(|name| start(&home, &sim, name)).collect();
-        running.into_iter().for_each(|running| drop(end(running)));
+        for running in running {
+            end(running);
+        }
         home.must_have_onboarded_once(APIS / 2, &["catalog"], "six at once");
     }
 }

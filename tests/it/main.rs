@@ -1,10 +1,18 @@
 //! Behaviour of the whole, through the real binary.
 
+mod approval;
+// mod bad_input;
+// mod commands;
 mod concurrent;
 mod config_files;
 mod config_properties;
 mod config_schema;
+// mod contract;
 mod crash;
 mod interrupt;
 mod layering;
+// mod looks;
+mod scale;
+// mod secrets;
+// mod selection;
 mod support;

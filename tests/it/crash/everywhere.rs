@@ -32,7 +32,7 @@ fn killed_at_any_answer_a_run_is_carried_on_and_registers_everything_once() {
 fn killed_before_or_after_any_commit_a_run_is_carried_on_and_registers_everything_once() {
     for side in SIDES {
         let killed = register_small(|home, _, commit| home.killed_at_commit(&format!("{side}:{commit}"), &ONBOARD));
-        assert_eq!(killed, COMMITS, "{side}");
+        assert!(killed >= COMMITS, "{side}: killed {killed} times");
     }
 }
 

@@ -3,7 +3,7 @@
 use aboard::registry::{HistoryEvent, Outcome};
 use aboard_simulator::{Simulator, World};
 
-use super::{APIS, COMMITS, ONBOARD, SCHEDULES, SIDES, TARGETS, scheduled, small, walk};
+use super::{APIS, COMMITS, ONBOARD, SIDES, TARGETS, scheduled, small, walk};
 use crate::support::Home;
 
 const APPROVE: [&str; 2] = ["approve", "shop"];
@@ -30,12 +30,14 @@ fn killed_at_any_commit_of_a_run_that_holds_back_too_many_nothing_is_registered(
                 // What waits from before the crash counts as well, though this run may have seen no more than the limit.
                 let said = home.run(&ONBOARD);
                 assert_eq!(said.code, Some(3), "{occasion}: {said:?}");
+                let release = format!("{APIS} APIs await approval");
+                assert!(said.stdout.contains(&release), "{occasion}: {said:?}");
             }
             must_await(&home, APIS, &occasion);
             home.must_have_resumed(&occasion);
             ended
         });
-        assert_eq!(killed, COMMITS, "{side}");
+        assert!(killed >= COMMITS, "{side}: killed {killed} times");
     }
 }
 
@@ -73,7 +75,7 @@ fn killed_at_any_commit_of_an_approval_the_next_one_releases_the_rest_and_everyt
             assert_eq!(home.book().info().unwrap().awaiting, 0, "{occasion}");
             ended
         });
-        assert_eq!(killed, COMMITS, "{side}");
+        assert!(killed >= COMMITS, "{side}: killed {killed} times");
     }
 }
 
@@ -105,18 +107,4 @@ fn a_run_that_goes_past_the_limit_on_a_persons_word_does_not_leave_that_word_to_
     assert_eq!(home.happened(HistoryEvent::Onboarded).len(), registered);
     home.ok(&["onboard", "shop", "--yes"]);
     home.must_have_onboarded_once(APIS, &TARGETS, "on a person's word again");
-}
-
-#[test]
-fn a_run_without_a_schedule_has_no_limit_that_a_crash_could_change() {
-    let sim = Simulator::start(small());
-    let home = Home::new(&sim.url(), SCHEDULES);
-    assert!(home.killed_at_commit("before-commit:5", &ONBOARD).was_killed());
-    home.ok(&ONBOARD);
-    must_not_await(&home);
-}
-
-fn must_not_await(home: &Home) {
-    assert_eq!(home.happened(HistoryEvent::AwaitingApproval), []);
-    home.must_have_onboarded_once(APIS, &TARGETS, "no limit");
 }

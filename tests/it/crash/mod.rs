@@ -15,7 +15,7 @@ const REGIONS: [&str; 2] = ["eu-west-1", "eu-west-2"];
 const TARGETS: [&str; 2] = ["catalog", "specs"];
 /// What [`small`] holds.
 const APIS: usize = 12;
-/// What a run over it commits: the end of runs that died, its beginning, four scopes, its end.
+/// What a run over it commits at least: the end of runs that died, its beginning, four scopes, its end.
 const COMMITS: u64 = 7;
 const ONBOARD: [&str; 2] = ["onboard", "shop"];
 

@@ -38,7 +38,7 @@ fn record_small(kill: impl Fn(&Home, &Simulator, u64) -> Ended) -> u64 {
 fn killed_before_or_after_any_commit_of_a_recording_run_nothing_that_existed_is_told() {
     for side in SIDES {
         let killed = record_small(|home, _, commit| home.killed_at_commit(&format!("{side}:{commit}"), &ONBOARD));
-        assert_eq!(killed, COMMITS, "{side}");
+        assert!(killed >= COMMITS, "{side}: killed {killed} times");
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aboard::inventory::ApiId;
+use aboard::inventory::{ApiId, ScopeState};
 use aboard::registry::{
-    ApiFilter, DeliveryFilter, HistoryEvent, Outcome, Reader, Registry, RunFilter, RunId, RunRow, Trigger,
+    ApiFilter, DeliveryFilter, HistoryEvent, Outcome, Reader, Registry, RunFilter, RunId, RunRow, RunScope, Trigger,
 };
 
 use super::Home;
@@ -92,7 +92,8 @@ impl Home {
             assert_eq!(run.resumes, before.map(|before| before.run_id), "{occasion}: {run:#?}");
             assert_eq!(run.trigger == Trigger::Resume, run.resumes.is_some(), "{occasion}: {run:#?}");
             let mut committed = before.map(|before| done[&before.run_id].clone()).unwrap_or_default();
-            for scope in book.run(run.run_id).unwrap().1 {
+            let complete = |scope: &RunScope| scope.state == ScopeState::Complete;
+            for scope in book.run(run.run_id).unwrap().1.into_iter().filter(complete) {
                 let name = (scope.account_id, scope.region, scope.family);
                 assert!(committed.insert(name.clone()), "{occasion}: {name:?} was committed twice");
             }

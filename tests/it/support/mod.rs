@@ -4,6 +4,7 @@ pub(crate) mod aboard;
 pub(crate) mod book;
 pub(crate) mod running;
 pub(crate) mod server;
+pub(crate) mod shop;
 pub(crate) mod venv;
 
 pub(crate) use aboard::{CANARY, Home, Said};
