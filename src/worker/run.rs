@@ -257,13 +257,14 @@ impl Run {
     /// Why nothing is registered, and what releases it, in one sentence.
     fn flood(&self, new: u64, most: u64) -> String {
         let name = &self.connection.name;
-        let (is, release) = match self.claim.run_id {
-            Some(_) => ("was", format!("`aboard approve {name}` registers them")),
-            None => ("would be", format!("`aboard onboard {name} --yes` would register them")),
+        let (await_, was, release) = match self.claim.run_id {
+            Some(_) if new == 1 => ("awaits", "was", format!("`aboard approve {name}` registers them")),
+            Some(_) => ("await", "was", format!("`aboard approve {name}` registers them")),
+            None => ("would await", "would be", format!("`aboard onboard {name} --yes` would register them")),
         };
-        let them = if new == 1 { "1 API awaits".to_owned() } else { format!("{new} APIs await") };
+        let plural = if new == 1 { "" } else { "s" };
         format!(
-            "{them} approval: more new ones at once than max_new ({most}) allows, so none {is} registered; {release}"
+            "{new} API{plural} {await_} approval: more new ones at once than max_new ({most}) allows, so none {was} registered; {release}"
         )
     }
 
