@@ -90,6 +90,8 @@ pub(super) enum Kind {
     NotFound,
     /// No answer: no route, no name, no time.
     Unreachable,
+    /// Somebody answered whose certificate is not trusted.
+    Untrusted,
     /// Anything else.
     Other,
 }
@@ -160,6 +162,13 @@ impl Failure {
                 ScopeState::Failed,
                 Some("check the network, the name server, the proxy variables and the region's name".to_owned()),
             ),
+            Kind::Untrusted => (
+                ScopeState::Failed,
+                Some(
+                    "if a proxy opens TLS there, or AWS_ENDPOINT_URL leads to a server of your own, name its CA certificate in [network].ca_file or AWS_CA_BUNDLE; else check this machine's clock"
+                        .to_owned(),
+                ),
+            ),
             Kind::Other if self.cause.contains(NO_REQUEST_ID) => (
                 ScopeState::Failed,
                 Some("check the proxy variables and AWS_ENDPOINT_URL; answers of AWS carry a request id".to_owned()),
@@ -213,7 +222,9 @@ pub(super) fn kind_and_text_without_answer(error: &(dyn Error + 'static)) -> (Ki
     // The SDK wraps missing credentials like a broken connection, so only what is below them tells.
     let of_credentials = find::<CredentialsError>(error);
     let innermost: &(dyn Error + 'static) = of_credentials.map_or(error, |error| error);
-    let kind = if find::<ConnectorError>(innermost).is_some() || is_timeout(innermost) {
+    let kind = if is_untrusted(innermost) {
+        Kind::Untrusted
+    } else if find::<ConnectorError>(innermost).is_some() || is_timeout(innermost) {
         Kind::Unreachable
     } else if of_credentials.is_some() {
         Kind::Credentials
@@ -221,6 +232,11 @@ pub(super) fn kind_and_text_without_answer(error: &(dyn Error + 'static)) -> (Ki
         Kind::Other
     };
     (kind, chain(error))
+}
+
+/// Whether TLS refused the other side's certificate. By text: the error is wrapped so that its type is out of reach.
+pub(super) fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
+    causes(error).map(ToString::to_string).any(|cause| cause.contains("invalid peer certificate"))
 }
 
 /// Its own text speaks of a provider that was not enabled, which says nothing to a person.

@@ -6,18 +6,22 @@ use serde_json::{Value, json};
 
 use crate::support::{Home, Proxy, Server, Tls, schedules};
 
-/// A home whose AWS is at an address of HTTPS; `network` is the `[network]` table.
-fn home(endpoint: &str, account_id: &str, network: &str) -> Home {
-    let made = Server::moto().python(&format!(
+/// A key of an account that has one API.
+fn key(account_id: &str) -> Value {
+    Server::moto().python(&format!(
         r#"
 account = entered("{account_id}")
 rest(account, "orders")
 answer(user(account, "aboard"))
 "#
-    ));
-    let user = format!("aws_user]\naccess_key_id = {}\nsecret_access_key = \"file:secret\"\n", made["id"]);
+    ))
+}
+
+/// A home whose AWS is at an address; `network` is the `[network]` table.
+fn home(endpoint: &str, key: &Value, network: &str) -> Home {
+    let user = format!("aws_user]\naccess_key_id = {}\nsecret_access_key = \"file:secret\"\n", key["id"]);
     let home = Home::new(endpoint, &format!("{network}\n{}", schedules("own", &["eu-west-1"], &user)));
-    home.write("secret", made["secret"].as_str().unwrap());
+    home.write("secret", key["secret"].as_str().unwrap());
     home
 }
 
@@ -37,8 +41,9 @@ fn sees_orders((code, report): (Option<i32>, Value)) {
 #[test]
 fn a_certificate_of_ones_own_is_trusted_where_the_file_or_the_environment_names_it() {
     let (tls, stranger) = (Tls::before(Server::moto()), Tls::before(Server::moto()));
+    let key = key("300000000021");
     let home_with = |network: &str| {
-        let home = home(&tls.url(), "300000000021", network);
+        let home = home(&tls.url(), &key, network);
         home.write("ca.pem", &tls.ca());
         home.write("other.pem", &stranger.ca());
         home
@@ -56,6 +61,10 @@ fn a_certificate_of_ones_own_is_trusted_where_the_file_or_the_environment_names_
         assert!(message.contains("certificate"), "{report}");
         assert!(hint.contains("ca_file"), "{report}");
     }
+    // Nothing gets better by trying again.
+    let proxy = Proxy::to(tls.port());
+    discover(&other, |command| command.env("HTTPS_PROXY", proxy.url()));
+    assert_eq!(proxy.asked().len(), 1);
     named.write("ca.pem", "no certificate");
     let said = named.run(&DISCOVER);
     assert_eq!(said.code, Some(1));
@@ -70,7 +79,7 @@ fn a_certificate_of_ones_own_is_trusted_where_the_file_or_the_environment_names_
 fn https_goes_through_the_proxy_that_the_environment_names() {
     let tls = Tls::before(Server::moto());
     // No name server knows this name: only the proxy leads there.
-    let home = home("https://aws.invalid", "300000000022", "[network]\nca_file = \"ca.pem\"\n");
+    let home = home("https://aws.invalid", &key("300000000022"), "[network]\nca_file = \"ca.pem\"\n");
     home.write("ca.pem", &tls.ca());
     for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {
         let proxy = Proxy::to(tls.port());
@@ -84,7 +93,7 @@ fn https_goes_through_the_proxy_that_the_environment_names() {
 #[test]
 fn no_proxy_keeps_a_host_from_the_proxy_and_a_dead_proxy_is_named_as_a_cause() {
     let tls = Tls::before(Server::moto());
-    let home = home(&tls.url(), "300000000023", "[network]\nca_file = \"ca.pem\"\n");
+    let home = home(&tls.url(), &key("300000000023"), "[network]\nca_file = \"ca.pem\"\n");
     home.write("ca.pem", &tls.ca());
     let proxy = Proxy::to(tls.port());
     let with_proxy = |command: &mut Command| {
@@ -104,7 +113,7 @@ fn no_proxy_keeps_a_host_from_the_proxy_and_a_dead_proxy_is_named_as_a_cause() {
 #[test]
 fn plain_http_goes_through_its_own_proxy() {
     let moto = Server::moto();
-    let home = home("http://aws.invalid", "300000000024", "");
+    let home = home("http://aws.invalid", &key("300000000024"), "");
     let proxy = Proxy::to(moto.port());
     sees_orders(discover(&home, |command| command.env("HTTP_PROXY", proxy.url())));
     let asked = proxy.asked();

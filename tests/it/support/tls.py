@@ -75,7 +75,9 @@ with tempfile.NamedTemporaryFile() as chain:
 listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1])
 print(authority[1].public_bytes(PEM).decode(), end="")
-sys.stdout.close()
+sys.stdout.flush()
+# Closing the object would leave the descriptor open, and the reader waiting.
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 while True:
     connection, _ = listener.accept()
     threading.Thread(target=serve, args=(connection, context, int(sys.argv[1])), daemon=True).start()
