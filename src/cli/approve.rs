@@ -1,13 +1,14 @@
 //! `approve`: releases what `max_new` or a person's choice held back.
 
 use std::io::Write;
+use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
 use super::args::{Format, Global};
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::{naming, setup, summary, walk};
+use super::{naming, setup, summary};
 use crate::clock;
 use crate::plan::Decision;
 use crate::registry::Registry;
@@ -18,7 +19,7 @@ pub(super) fn approve<W: Write>(global: &Global, connection: &str, output: &mut 
     let loaded = setup::load_and_warn(global)?;
     let config = &loaded.config;
     let connection = config.connections.get(connection).ok_or_else(|| naming::no_connection(config, connection))?;
-    let registry = walk::share(Registry::open(&setup::registry_path(global, &loaded))?);
+    let registry = Arc::new(Mutex::new(Registry::open(&setup::registry_path(global, &loaded))?));
     let approval = worker::approve(&registry, config, connection, &super::actor(), clock::now());
     let approval =
         approval.map_err(|error| Failure { exit: Exit::Failed, message: error.message, hint: error.hint })?;

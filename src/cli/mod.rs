@@ -44,6 +44,10 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
         }
     };
     logging::start(&cli.global);
+    #[cfg(debug_assertions)]
+    if let Err(failure) = arm_crash() {
+        return complain(&failure);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&Failure::failed(format!("cannot start: {error}"))),
@@ -53,6 +57,17 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
     // A question on the terminal or a look that was given up may still hold a thread; nobody waits for it.
     runtime.shutdown_background();
     ended.unwrap_or_else(|failure| complain(&failure))
+}
+
+/// Debug builds die at the commit that `ABOARD_CRASH_AT` names, so that tests can prove what a crash leaves behind.
+#[cfg(debug_assertions)]
+fn arm_crash() -> Result<(), Failure> {
+    const CRASH_AT: &str = "ABOARD_CRASH_AT";
+    let refuse = |message: String| Failure::usage(format!("{CRASH_AT}: {message}"));
+    match crate::environment::text(CRASH_AT).map_err(|error| Failure::usage(error.to_string()))? {
+        Some(point) => crate::registry::arm_crash(&point).map_err(refuse),
+        None => Ok(()),
+    }
 }
 
 /// Says something beside the result.

@@ -1,13 +1,12 @@
 //! From what a person types to connections and APIs.
 
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
 
 use super::exit::Failure;
 use super::output::one_line;
 use crate::config::Config;
 use crate::registry::{ApiDocument, ApiRef, Reader};
-use crate::worker::{NamedApi, SharedRegistry};
+use crate::worker::{NamedApi, Shelf};
 
 /// A connection that the file does not have.
 pub(super) fn no_connection(config: &Config, name: &str) -> Failure {
@@ -48,17 +47,12 @@ pub(super) fn one_api(registry: &Reader, text: &str) -> Result<ApiDocument, Fail
 }
 
 /// The APIs that a person wants onboarded, found in the registry where it knows them and else taken at their word.
-pub(super) fn resolve_all(
-    texts: &[String],
-    registry: Option<&SharedRegistry>,
-    region: Option<&str>,
-) -> Result<Vec<NamedApi>, Failure> {
+pub(super) fn resolve_all(texts: &[String], registry: &Shelf, region: Option<&str>) -> Result<Vec<NamedApi>, Failure> {
     let mut named = Vec::new();
     for text in texts {
         let reference = parse(text)?;
-        let find = |reference: &ApiRef| match registry {
-            Some(registry) => registry.lock().unwrap_or_else(PoisonError::into_inner).find(reference),
-            None => Ok(Vec::new()),
+        let find = |reference: &ApiRef| -> Result<Vec<ApiDocument>, Failure> {
+            Ok(registry.look_up(|registry| registry.find(reference))?.unwrap_or_default())
         };
         let known = find(&reference)?;
         let (known, reference) = match reference.of_own_address() {

@@ -8,7 +8,7 @@ use super::fold;
 use super::output::{Output, count, one_line};
 use crate::inventory::{Instance, InstanceKind, ScopeState};
 use crate::plan::{Decision, Reason};
-use crate::registry::{ApiDocument, Outcome, Trigger};
+use crate::registry::{ApiDocument, Trigger};
 use crate::worker::report::{RunReport, ScopeReport};
 
 /// How much is shown.
@@ -47,7 +47,7 @@ pub(super) fn run<W: Write>(report: &RunReport, detail: Detail, output: &mut Out
     if report.deliveries > 0 {
         output.line(&format!("  {}", queued(report.deliveries)))?;
     }
-    awaiting(report, output)
+    report.notice.as_ref().map_or(Ok(()), |notice| output.line(&format!("  {notice}")))
 }
 
 /// How many events are on their way to targets.
@@ -199,32 +199,4 @@ pub(super) fn address(instances: &[Instance]) -> String {
     let silent = if best.callable { "" } else { " (not callable)" };
     let more = if instances.len() > 1 { format!(" +{}", instances.len() - 1) } else { String::new() };
     format!("{}{silent}{more}", best.url)
-}
-
-/// What `max_new` or a person held back, and how it is released.
-fn awaiting<W: Write>(report: &RunReport, output: &mut Output<W>) -> Result<(), Failure> {
-    let held = report.apis.iter().filter(|api| api.reason == Some(Reason::AwaitingApproval)).count();
-    if held == 0 || report.outcome == Outcome::Interrupted {
-        return Ok(());
-    }
-    let connection = &report.connection;
-    let committed = report.run_id.is_some();
-    let them = match (held, committed) {
-        (1, true) => "1 API awaits".to_owned(),
-        (held, true) => format!("{held} APIs await"),
-        (held, false) => format!("{} would await", count(held, "API")),
-    };
-    let why = match (report.held_by_max_new, committed) {
-        (Some(most), true) => format!("more new ones at once than max_new ({most}) allows, so none was registered"),
-        (Some(most), false) => {
-            format!("more new ones at once than max_new ({most}) allows, so none would be registered")
-        }
-        (None, _) => "they were not picked".to_owned(),
-    };
-    let release = if committed {
-        format!("`aboard approve {connection}` registers them")
-    } else {
-        format!("`aboard onboard {connection} --yes` would register them")
-    };
-    output.line(&format!("  {them} approval: {why}; {release}"))
 }

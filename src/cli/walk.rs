@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use futures_util::StreamExt;
@@ -22,7 +22,7 @@ use crate::config::{Config, Connection};
 use crate::discovery::{Aws, Progress};
 use crate::registry::{Registry, RegistryErrorKind};
 use crate::worker::report::RunReport;
-use crate::worker::{self, Context, Mode, Pick, Request, SharedRegistry};
+use crate::worker::{self, Context, Mode, Pick, Request, Shelf};
 
 /// Shows what is there; writes nothing.
 pub(super) async fn discover<W: Write>(
@@ -56,10 +56,10 @@ pub(super) async fn onboard<W: Write>(
     let (mode, registry) = if asked.dry_run {
         (Mode::Look, look_at(&path)?)
     } else {
-        (Mode::Commit, Some(share(Registry::create_or_open(&path)?)))
+        (Mode::Commit, Shelf::write(Registry::create_or_open(&path)?))
     };
     let request = Request {
-        apis: naming::resolve_all(&asked.api, registry.as_ref(), asked.place.region.as_deref())?,
+        apis: naming::resolve_all(&asked.api, &registry, asked.place.region.as_deref())?,
         stages: asked.stage.iter().cloned().collect::<BTreeSet<_>>(),
         past_max_new: asked.yes,
         pick,
@@ -80,16 +80,12 @@ pub(super) async fn onboard<W: Write>(
     walk(global, &loaded, registry, connections.into_iter().map(dated).collect(), detail, output).await
 }
 
-pub(super) fn share(registry: Registry) -> SharedRegistry {
-    Arc::new(Mutex::new(registry))
-}
-
 /// The registry of a run that writes nothing: none where there is none.
-fn look_at(path: &Path) -> Result<Option<SharedRegistry>, Failure> {
-    match Registry::open_to_look(path) {
-        Ok(registry) => Ok(Some(share(registry))),
+fn look_at(path: &Path) -> Result<Shelf, Failure> {
+    match setup::read(path) {
+        Ok(reader) => Ok(Shelf::read(reader)),
         Err(error) if matches!(error.kind, RegistryErrorKind::Missing | RegistryErrorKind::DirectoryMissing(_)) => {
-            Ok(None)
+            Ok(Shelf::Empty)
         }
         Err(error) => Err(error.into()),
     }
@@ -121,7 +117,7 @@ fn midnight(day: NaiveDate, connection: &Connection) -> DateTime<Utc> {
 async fn walk<W: Write>(
     global: &Global,
     loaded: &Loaded,
-    registry: Option<SharedRegistry>,
+    registry: Shelf,
     requests: Vec<(Connection, Request)>,
     detail: summary::Detail,
     output: &mut Output<W>,

@@ -32,8 +32,16 @@ pub(super) fn report(report: &mut Report<'_>, text: &str, slips: &[Error]) {
         last_line = Some(line);
         if !cascade {
             shown += 1;
-            report.error(&span, "", Complaint::new(message.lines().collect::<Vec<_>>().join("; ")));
+            report.error(&span, "", explain(message));
         }
+    }
+}
+
+/// What the parser says, in other words where its own are short.
+fn explain(message: &str) -> Complaint {
+    match message {
+        "duplicate key" => Complaint::new("this key or table stands further up already").hint("merge the two"),
+        _ => Complaint::new(message.lines().collect::<Vec<_>>().join("; ")),
     }
 }
 

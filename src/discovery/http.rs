@@ -16,12 +16,14 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::aws::AwsSetupError;
+use super::classify::is_untrusted;
 use super::limiter::{Bucket, Ticket};
 use super::progress::Progress;
 
@@ -34,7 +36,7 @@ pub(super) fn client(ca_file: Option<&Path>) -> Result<SharedHttpClient, AwsSetu
     let tls = TlsContext::builder().with_trust_store(trusted).build();
     let tls = tls.map_err(|error| AwsSetupError::Tls { message: error.to_string() })?;
     // `build_https` would be shorter and ignores the proxy variables.
-    Ok(Builder::new().build_with_connector_fn(move |settings, components| {
+    let client = Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector =
             Connector::builder().pool_idle_timeout(Duration::from_mins(1)).proxy_config(ProxyConfig::from_env());
         connector.set_connector_settings(settings.cloned());
@@ -42,7 +44,34 @@ pub(super) fn client(ca_file: Option<&Path>) -> Result<SharedHttpClient, AwsSetu
             connector.set_sleep_impl(components.sleep_impl());
         }
         connector.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls.clone()).build()
-    }))
+    });
+    Ok(SharedHttpClient::new(TrustOnce(client)))
+}
+
+/// Makes a certificate that is not trusted final: the SDK would try it again as if it were a lost connection.
+#[derive(Debug)]
+struct TrustOnce(SharedHttpClient);
+
+impl HttpClient for TrustOnce {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(TrustOnceConnector(self.0.http_connector(settings, components)))
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        self.0.connector_metadata()
+    }
+}
+
+#[derive(Debug)]
+struct TrustOnceConnector(SharedHttpConnector);
+
+impl HttpConnector for TrustOnceConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let answer = self.0.call(request);
+        HttpConnectorFuture::new(async move {
+            answer.await.map_err(|error| if is_untrusted(&error) { ConnectorError::user(error.into()) } else { error })
+        })
+    }
 }
 
 /// The content of a PEM file, once it is sure that TLS can use it: the SDK panics on what it cannot.
@@ -184,5 +213,26 @@ mod tests {
             let error = client(Some(&path)).unwrap_err();
             assert!(matches!(error, AwsSetupError::InvalidCa { .. }), "{content:?}: {error}");
         }
+    }
+
+    #[test]
+    fn a_ca_file_with_certificates_and_other_text_is_taken() {
+        const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIIBiTCCAS+gAwIBAgIUaiU//mTsWJG2XnL0y/XznCixviAwCgYIKoZIzj0EAwIw\n\
+GTEXMBUGA1UEAwwOYWJvYXJkIHRlc3QgQ0EwIBcNMjYxMTIxMjAwNjU2WhgPMjEy\n\
+NjEwMjgyMDA2NTZaMBkxFzAVBgNVBAMMDmFib2FyZCB0ZXN0IENBMFkwEwYHKoZI\n\
+zj0CAQYIKoZIzj0DAQcDQgAE1TQrkcGcXJ0eNgYkUtZCtZvkgpvrpO7WipgIfOXo\n\
+olRdunu6ZgVeor30kl2sEz4ODqbRwV/poip6Ap9AftGzkKNTMFEwHQYDVR0OBBYE\n\
+FH+ChHzM1peqYDecx+643Hs5g4KSMB8GA1UdIwQYMBaAFH+ChHzM1peqYDecx+64\n\
+3Hs5g4KSMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhANpw3aDE\n\
+hX43qi47EfDCfSi6ubTlLG910NSsQXzq9cxoAiA3w1Oii6yI2GOrGgpWy9a7E298\n\
++peFVw6Y45lkQVUwhA==\n\
+-----END CERTIFICATE-----\n\
+";
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        std::fs::write(&path, format!("# the proxy's\n{CERTIFICATE}\n{CERTIFICATE}")).unwrap();
+        assert!(client(Some(&path)).is_ok());
     }
 }

@@ -37,6 +37,7 @@ mod values;
 use std::fs::OpenOptions;
 use std::io;
 use std::ops::Deref;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -65,6 +66,10 @@ use schema::Found;
 
 /// How long a statement waits for another process's transaction.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Pages kept in memory, in KiB (`PRAGMA cache_size`, negative): what a commit of a scope of 600 new APIs changes, so that it reaches
+/// the log once.
+const CACHE_KIB: i64 = -8192;
 
 /// Statements kept prepared; one commit uses some thirty.
 const STATEMENTS: usize = 64;
@@ -142,20 +147,6 @@ impl Registry {
         Ok(Self { reader: Reader { connection, path: path.to_owned(), place } })
     }
 
-    /// Opens the registry at `path` for a run that writes nothing: every write would be refused.
-    ///
-    /// # Errors
-    /// As [`Registry::open_read`].
-    pub fn open_to_look(path: &Path) -> Result<Self, RegistryError> {
-        Ok(Self { reader: Self::open_read(path)? })
-    }
-
-    /// Gives up writing.
-    #[must_use]
-    pub fn into_reader(self) -> Reader {
-        self.reader
-    }
-
     /// Opens the registry at `path` for reading only; neither it nor its schema changes.
     ///
     /// # Errors
@@ -163,7 +154,7 @@ impl Registry {
     pub fn open_read(path: &Path) -> Result<Reader, RegistryError> {
         let place = existing(path)?;
         let opened = || -> Result<Connection, RegistryErrorKind> {
-            let connection = match readable(&path.to_string_lossy(), OpenFlags::empty()) {
+            let connection = match readable(path, OpenFlags::empty()) {
                 Err(error) if needs_shared_memory(&error) => open_immutable(path)?,
                 other => other?,
             };
@@ -262,10 +253,11 @@ fn unless_unwritable(path: &Path, kind: RegistryErrorKind) -> RegistryErrorKind 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
     connection.pragma_update(None, "foreign_keys", true)
 }
 
-fn readable(name: &str, more: OpenFlags) -> rusqlite::Result<Connection> {
+fn readable(name: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
     let connection = Connection::open_with_flags(name, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -283,8 +275,18 @@ fn open_immutable(path: &Path) -> Result<Connection, RegistryErrorKind> {
     if place::beside(path, "-wal").metadata().is_ok_and(|log| log.len() > 0) {
         return Err(RegistryErrorKind::UnreadableLog);
     }
-    let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-    Ok(readable(&format!("file:{path}?immutable=1"), OpenFlags::SQLITE_OPEN_URI)?)
+    let mut name = String::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => name.push(char::from(*byte)),
+            _ => {
+                name.push('%');
+                name.push_str(&outbox::hex(&[*byte]));
+            }
+        }
+    }
+    name.push_str("?immutable=1");
+    Ok(readable(Path::new(&name), OpenFlags::SQLITE_OPEN_URI)?)
 }
 
 #[cfg(test)]

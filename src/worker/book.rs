@@ -8,15 +8,56 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::context::Request;
 use crate::config::Connection;
-use crate::inventory::{AccountTrouble, Scope, ScopeState};
+use crate::inventory::{AccountTrouble, Scope, ScopeState, Trouble};
 use crate::plan::{Known, Plan};
 use crate::registry::locks::{self, Lock, LockedBy, Locking};
 use crate::registry::{
-    Commit, CommitScope, Counts, NewRun, Outcome, Registry, RegistryError, RunError, RunId, Trigger,
+    Commit, CommitScope, Counts, NewRun, Outcome, Reader, Registry, RegistryError, RunError, RunId, Trigger,
 };
 
 /// An open registry, shared by the runs of a process; there is one writer.
 pub type SharedRegistry = Arc<Mutex<Registry>>;
+
+/// The registry that a process works with.
+#[derive(Clone, Debug, Default)]
+pub enum Shelf {
+    /// There is none, and none is to be made.
+    #[default]
+    Empty,
+    /// It is only looked at.
+    Read(Arc<Mutex<Reader>>),
+    /// It is written too.
+    Write(SharedRegistry),
+}
+
+impl Shelf {
+    /// A registry that is only looked at.
+    #[must_use]
+    pub fn read(reader: Reader) -> Self {
+        Self::Read(Arc::new(Mutex::new(reader)))
+    }
+
+    /// A registry that is written.
+    #[must_use]
+    pub fn write(registry: Registry) -> Self {
+        Self::Write(Arc::new(Mutex::new(registry)))
+    }
+
+    /// Looks something up; `None` where there is no registry.
+    ///
+    /// # Errors
+    /// Whatever `body` refuses.
+    pub fn look_up<T>(
+        &self,
+        body: impl FnOnce(&Reader) -> Result<T, RegistryError>,
+    ) -> Result<Option<T>, RegistryError> {
+        match self {
+            Self::Empty => Ok(None),
+            Self::Read(reader) => body(&reader.lock().unwrap_or_else(PoisonError::into_inner)).map(Some),
+            Self::Write(registry) => body(&lock(registry)).map(Some),
+        }
+    }
+}
 
 /// An interrupted run is carried on for this long; after that a new one looks at everything.
 const RESUME_WITHIN: TimeDelta = TimeDelta::hours(6);
@@ -24,7 +65,7 @@ const RESUME_WITHIN: TimeDelta = TimeDelta::hours(6);
 /// The registry of a run, or none.
 #[derive(Clone, Debug)]
 pub(super) struct Book {
-    registry: Option<SharedRegistry>,
+    shelf: Shelf,
 }
 
 /// A run that was begun, with what makes it the only one of its connection.
@@ -70,21 +111,26 @@ pub(super) struct Ended {
 }
 
 impl Book {
-    pub(super) fn new(registry: Option<SharedRegistry>) -> Self {
-        Self { registry }
+    pub(super) fn new(shelf: Shelf) -> Self {
+        Self { shelf }
     }
 
-    /// Runs `body` on the registry, away from the asynchronous threads; `None` where there is no registry.
+    /// Looks something up, away from the asynchronous threads; `None` where there is no registry.
+    async fn look_up<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&Reader) -> Result<T, RegistryError> + Send + 'static,
+    ) -> Result<Option<T>, RegistryError> {
+        let shelf = self.shelf.clone();
+        away(move || shelf.look_up(body)).await
+    }
+
+    /// Writes something, away from the asynchronous threads; `None` where there is no registry to write to.
     async fn with<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Registry) -> Result<T, RegistryError> + Send + 'static,
     ) -> Result<Option<T>, RegistryError> {
-        let Some(registry) = self.registry.clone() else { return Ok(None) };
-        let task = tokio::task::spawn_blocking(move || body(&mut lock(&registry)));
-        match task.await {
-            Ok(result) => result.map(Some),
-            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-        }
+        let Shelf::Write(registry) = self.shelf.clone() else { return Ok(None) };
+        away(move || body(&mut lock(&registry)).map(Some)).await
     }
 
     /// Makes the run the only one of its connection and begins it. It carries on what an interrupted run left, where that was
@@ -133,7 +179,7 @@ impl Book {
     /// What is remembered of a scope; nothing where there is no registry.
     pub(super) async fn known(&self, connection: &str, scope: &Scope) -> Result<Known, RegistryError> {
         let (connection, scope) = (connection.to_owned(), scope.clone());
-        let known = self.with(move |registry| registry.known(&connection, &scope)).await?;
+        let known = self.look_up(move |registry| registry.known(&connection, &scope)).await?;
         Ok(known.unwrap_or_else(first_look))
     }
 
@@ -144,7 +190,7 @@ impl Book {
         scopes: BTreeSet<Scope>,
     ) -> Result<u64, RegistryError> {
         let connection = connection.to_owned();
-        let awaiting = self.with(move |registry| registry.awaiting_count(&connection, &scopes)).await?;
+        let awaiting = self.look_up(move |registry| registry.awaiting_count(&connection, &scopes)).await?;
         Ok(awaiting.unwrap_or_default())
     }
 
@@ -184,6 +230,21 @@ impl Book {
         self.with(move |registry| registry.record_account(run_id, &account, explained, now)).await.map(|_| ())
     }
 
+    /// Writes down scopes that a run did not come to.
+    pub(super) async fn record_unreached(
+        &self,
+        run_id: RunId,
+        scopes: Vec<(Scope, Trouble)>,
+        now: DateTime<Utc>,
+    ) -> Result<(), RegistryError> {
+        let record = move |registry: &mut Registry| {
+            scopes
+                .iter()
+                .try_for_each(|(scope, trouble)| registry.record_scope(run_id, scope, None, trouble, false, now))
+        };
+        self.with(record).await.map(|_| ())
+    }
+
     /// Ends a run, and forgets the details of those that are older than `keep`.
     pub(super) async fn finish(
         &self,
@@ -217,15 +278,31 @@ impl Book {
     }
 }
 
+/// Runs what blocks where blocking is allowed.
+async fn away<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
+}
+
 /// The registry for a moment. A panic elsewhere left at most an open transaction, which its drop rolled back.
 pub(super) fn lock(registry: &SharedRegistry) -> MutexGuard<'_, Registry> {
     registry.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Begins a run over named APIs only.
-pub(super) fn claim_selected(registry: &mut Registry, connection: &str, now: DateTime<Utc>) -> Result<Claim, RunError> {
+/// Begins a run over what awaits approval; none where nothing does.
+pub(super) fn claim_approval(
+    registry: &mut Registry,
+    connection: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Claim>, RunError> {
     let tell = |error: RegistryError| super::run::registry_error(&error);
+    // An approval that died may have left nothing but its open run; that is ended here all the same.
     let lock = only_run(registry, connection, now).map_err(tell)??;
+    if registry.awaiting_count(connection, &BTreeSet::new()).map_err(tell)? == 0 {
+        return Ok(None);
+    }
     let request = serde_json::json!({ "approve": true });
     let new = NewRun {
         connection,
@@ -236,7 +313,7 @@ pub(super) fn claim_selected(registry: &mut Registry, connection: &str, now: Dat
         request: &request,
         host: None,
     };
-    begin(registry, lock, &new, BTreeSet::new(), now).map_err(tell)
+    begin(registry, lock, &new, BTreeSet::new(), now).map(Some).map_err(tell)
 }
 
 /// Takes the lock of a connection's runs, and ends those whose process died.

@@ -20,8 +20,8 @@ use super::looking::{self, Brief, Hold, Planned};
 use super::report::{RunReport, ScopeReport, outcome};
 use crate::config::Connection;
 use crate::discovery::{self, Account};
-use crate::inventory::{AccountTrouble, ApiId, ScopeState};
-use crate::plan::{ApiState, Decision, Entry, Rules, explained};
+use crate::inventory::{AccountTrouble, ApiId, Scope, ScopeState, Trouble};
+use crate::plan::{ApiState, Decision, Entry, Reason, Rules, explained};
 use crate::registry::{ApiDocument, Commit, Counts, Outcome, RegistryError, RunError, RunId, Trigger};
 
 /// Runs a connection to its end, or to where it cannot go on. It does not fail by itself: the report says how it went.
@@ -30,6 +30,8 @@ pub async fn run(context: &Context, connection: &Connection, request: &Request) 
     let book = Book::new(context.registry.clone());
     let claim = match request.mode {
         Mode::Look => Ok(Claim::none()),
+        // What was told to stop before it began leaves no trace: there is nothing to carry on.
+        Mode::Commit if context.cancel.is_cancelled() => Ok(Claim::none()),
         Mode::Commit => book.claim(connection, request, started_at).await,
     };
     let claimed = claim.is_ok();
@@ -43,7 +45,8 @@ pub async fn run(context: &Context, connection: &Connection, request: &Request) 
         request: request.clone(),
         counts: Counts::default(),
         deliveries: 0,
-        held_by_max_new: None,
+        open: BTreeSet::new(),
+        notice: None,
         scopes: Vec::new(),
         apis: Vec::new(),
         book,
@@ -79,7 +82,10 @@ struct Run {
     claim: Claim,
     counts: Counts,
     deliveries: u64,
-    held_by_max_new: Option<u64>,
+    /// Scopes that it set out to look at and has not dealt with yet.
+    open: BTreeSet<Scope>,
+    /// What a person should know besides, one sentence.
+    notice: Option<String>,
     scopes: Vec<ScopeReport>,
     apis: Vec<ApiDocument>,
 }
@@ -155,9 +161,9 @@ impl Run {
 
     /// Looks everywhere. What registers nothing is committed at once; the rest is returned.
     async fn look(&mut self, brief: &Arc<Brief>, accounts: Vec<Account>) -> Result<Vec<Planned>, Ending> {
-        let places: usize = accounts.iter().map(|account| looking::regions(brief, account).len()).sum();
-        self.context.progress.expect_scopes(2 * places as u64);
-        if places == 0 && self.claim.done.is_empty() && !accounts.is_empty() {
+        self.open = accounts.iter().flat_map(|account| looking::scopes(brief, account)).collect();
+        self.context.progress.expect_scopes(self.open.len() as u64);
+        if self.open.is_empty() && self.claim.done.is_empty() && !accounts.is_empty() {
             let named = brief.region.as_deref().or_else(|| brief.apis.iter().find_map(|api| api.region.as_deref()));
             return Err(self.not_in_scope(&format!("region {}", named.unwrap_or("that was asked for"))));
         }
@@ -216,14 +222,25 @@ impl Run {
     /// `max_new` and `--pick`: turns what may not be registered now into what awaits approval.
     async fn hold(&mut self, waiting: &mut [Planned]) -> Result<(), Ending> {
         let hold = match (&self.request.pick, self.connection.entry.max_new) {
-            (Some(pick), _) => Hold::AllBut(Arc::new(picked(Arc::clone(pick), waiting).await?)),
+            (Some(pick), _) => {
+                let chosen = picked(Arc::clone(pick), waiting).await?;
+                let new: usize = waiting.iter().map(|planned| planned.plan.onboards()).sum();
+                if chosen.len() < new {
+                    let name = &self.connection.name;
+                    let left = new - chosen.len();
+                    self.notice = Some(format!(
+                        "{left} that were not picked await approval; `aboard approve {name}` registers them"
+                    ));
+                }
+                Hold::AllBut(Arc::new(chosen))
+            }
             (None, Some(most)) if !self.request.past_max_new && !waiting.is_empty() => {
                 let new: usize = waiting.iter().map(|planned| planned.plan.onboards()).sum();
                 // What an earlier run held back and this one did not see again belongs to the same flood.
                 let scopes = waiting.iter().map(|planned| planned.plan.scope.clone()).collect();
                 let held = self.book.awaiting_elsewhere(&self.connection.name, scopes).await?;
                 if new as u64 + held > most {
-                    self.held_by_max_new = Some(most);
+                    self.notice = Some(self.flood(new as u64 + held, most));
                     Hold::All
                 } else {
                     Hold::Nothing
@@ -235,6 +252,20 @@ impl Run {
             planned.hold(hold.clone());
         }
         Ok(())
+    }
+
+    /// Why nothing is registered, and what releases it, in one sentence.
+    fn flood(&self, new: u64, most: u64) -> String {
+        let name = &self.connection.name;
+        let (await_, was, release) = match self.claim.run_id {
+            Some(_) if new == 1 => ("awaits", "was", format!("`aboard approve {name}` registers them")),
+            Some(_) => ("await", "was", format!("`aboard approve {name}` registers them")),
+            None => ("would await", "would be", format!("`aboard onboard {name} --yes` would register them")),
+        };
+        let plural = if new == 1 { "" } else { "s" };
+        format!(
+            "{new} API{plural} {await_} approval: more new ones at once than max_new ({most}) allows, so none {was} registered; {release}"
+        )
     }
 
     async fn commit(&mut self, brief: &Brief, mut planned: Planned) -> Result<(), Ending> {
@@ -252,6 +283,7 @@ impl Run {
             }
         };
         let Planned { look, plan, explained, .. } = planned;
+        self.open.remove(&plan.scope);
         let row = ScopeReport {
             account_name: look.account_name,
             apis: look.apis.len() as u64,
@@ -329,7 +361,28 @@ impl Run {
         }
     }
 
+    /// Scopes that an interrupted run did not come to, or whose commit it did not come to.
+    async fn note_unreached(&mut self) -> Result<(), RegistryError> {
+        let cause = "the run was interrupted before it was committed";
+        let trouble = Trouble { state: ScopeState::NotReached, cause: cause.to_owned(), hint: None };
+        let unreached: Vec<_> =
+            std::mem::take(&mut self.open).into_iter().map(|scope| (scope, trouble.clone())).collect();
+        for (scope, trouble) in &unreached {
+            let row = ScopeReport::of_unreached(scope, trouble);
+            self.count_scope(&row);
+            self.scopes.push(row);
+        }
+        match self.claim.run_id {
+            Some(run_id) => self.book.record_unreached(run_id, unreached, (self.context.clock)()).await,
+            None => Ok(()),
+        }
+    }
+
     async fn finish(mut self, started_at: DateTime<Utc>, ending: Result<(), Ending>) -> RunReport {
+        let noted = match ending {
+            Err(Ending::Interrupted) => self.note_unreached().await,
+            _ => Ok(()),
+        };
         self.scopes.sort_by(|one, other| {
             (&one.account_id, &one.region, one.family).cmp(&(&other.account_id, &other.region, other.family))
         });
@@ -341,12 +394,13 @@ impl Run {
                 Outcome::Failed => (Outcome::Failed, self.no_scope_complete()),
                 outcome => (outcome, self.missing_api()),
             },
-            Err(Ending::Interrupted) => (Outcome::Interrupted, None),
+            Err(Ending::Interrupted) => (Outcome::Interrupted, noted.err().map(|error| registry_error(&error))),
             Err(Ending::Broken(error)) => (Outcome::Failed, Some(error)),
         };
         if error.is_some() {
             outcome = Outcome::Failed;
         }
+        let awaiting = self.awaiting().await;
         let finished_at = (self.context.clock)();
         if let Some(run_id) = self.claim.run_id {
             let ended = Ended { outcome, counts: self.counts, error: error.clone() };
@@ -356,6 +410,12 @@ impl Run {
                 error = error.or_else(|| Some(registry_error(&failed)));
             }
         }
+        self.log(outcome, error.as_ref());
+        let notice = match outcome {
+            // What it was about to do is no news.
+            Outcome::Interrupted => None,
+            _ => self.notice.take().or_else(|| self.left_waiting(awaiting)),
+        };
         RunReport {
             connection: self.connection.name,
             run_id: self.claim.run_id,
@@ -369,8 +429,58 @@ impl Run {
             apis: self.apis,
             resumes: self.claim.resumes,
             deliveries: self.deliveries,
-            held_by_max_new: self.held_by_max_new,
+            awaiting,
+            notice,
         }
+    }
+
+    fn log(&self, outcome: Outcome, error: Option<&RunError>) {
+        let (connection, run_id, counts) = (self.connection.name.as_str(), self.claim.run_id, &self.counts);
+        for scope in &self.scopes {
+            let (account, region, state) = (scope.account_id.as_deref(), scope.region.as_deref(), scope.state.as_str());
+            tracing::debug!(
+                connection,
+                run_id,
+                account,
+                region,
+                family = scope.family,
+                state,
+                apis = scope.apis,
+                "scope over"
+            );
+        }
+        tracing::info!(
+            connection,
+            run_id,
+            outcome = outcome.as_str(),
+            seen = counts.seen,
+            onboarded = counts.onboard,
+            calls = counts.calls,
+            throttled = counts.throttled,
+            error = error.map(|error| error.message.as_str()),
+            "run over"
+        );
+    }
+
+    /// How many APIs wait for approval. What a run held back that this one carries on is not in its rows, yet it waits as well.
+    async fn awaiting(&self) -> u64 {
+        let own = || self.apis.iter().filter(|api| api.reason == Some(Reason::AwaitingApproval)).count() as u64;
+        if self.claim.run_id.is_none() || !self.request.apis.is_empty() {
+            return own();
+        }
+        // A registry that cannot be read any more is what the end of the run complains about.
+        self.book.awaiting_elsewhere(&self.connection.name, BTreeSet::new()).await.unwrap_or_else(|_| own())
+    }
+
+    /// What is said where a run held nothing back itself, but not everything is registered that could be.
+    fn left_waiting(&self, awaiting: u64) -> Option<String> {
+        let name = &self.connection.name;
+        let them = match awaiting {
+            0 => return None,
+            1 => "1 API awaits approval".to_owned(),
+            _ => format!("{awaiting} APIs await approval"),
+        };
+        Some(format!("{them} since an earlier run; `aboard approve {name}` registers them"))
     }
 
     /// Where not one scope was read whole, the first failure that is not meant is the run's error.

@@ -78,6 +78,33 @@ fn what_another_connection_registered_meanwhile_is_not_registered_again() {
 }
 
 #[test]
+fn a_plan_that_speaks_of_an_api_it_was_not_told_of_changes_nothing() {
+    let mut bench = Bench::new();
+    bench.look("payments", &whole(vec![api("a2")]), &rules(), hour(0));
+    let told = bench.registry.known("payments", &scope()).unwrap();
+    let nothing = crate::plan::Known { scope: told.scope.clone(), ..crate::plan::Known::default() };
+    let plan = plan(&whole(vec![api("a1"), api("a2")]), &nothing, &rules(), hour(1));
+    let run = bench.begin("payments", hour(1));
+    let refused = bench.registry.commit_scope(&commit("payments", run, &nothing, &plan), hour(1)).unwrap();
+    assert_eq!(refused, Commit::Stale);
+    assert_eq!(bench.registry.known("payments", &scope()).unwrap(), told);
+}
+
+#[test]
+fn a_persons_word_between_look_and_commit_is_heeded() {
+    let mut bench = Bench::new();
+    let mut nothing = rules();
+    nothing.include.ids = vec!["other".to_owned()];
+    bench.look("payments", &whole(vec![api("a1")]), &nothing, hour(0));
+    let known = bench.registry.known("payments", &scope()).unwrap();
+    let plan = plan(&whole(vec![api("a1")]), &known, &rules(), hour(1));
+    bench.registry.ignore(&id("a1"), "not this one", None, "ada", hour(1)).unwrap();
+    let run = bench.begin("payments", hour(1));
+    let refused = bench.registry.commit_scope(&commit("payments", run, &known, &plan), hour(1)).unwrap();
+    assert_eq!(refused, Commit::Stale);
+}
+
+#[test]
 fn each_telling_of_a_target_has_a_revision_and_a_key_of_its_own() {
     let mut bench = Bench::new();
     let here = whole(vec![api("a1")]);
@@ -142,6 +169,23 @@ fn stages_that_cannot_be_read_keep_what_was_read_before() {
     assert_eq!(a1.api.details, api("a1").details);
     assert_eq!(a1.instances.len(), 1);
     assert_eq!(a1.last, Some((Decision::Held, Reason::DetailsUnreadable)));
+}
+
+#[test]
+fn an_address_that_goes_is_forgotten_even_where_nobody_is_told() {
+    let mut bench = Bench::new();
+    let nobody = rules_for(&[]);
+    bench.look("payments", &whole(vec![api_with("a1", &["dev", "prod"])]), &nobody, hour(0));
+    bench.look("payments", &whole(vec![api("a1")]), &nobody, hour(1));
+    let registered = |bench: &Bench| {
+        let known = bench.registry.known("payments", &scope()).unwrap();
+        known.apis[&id("a1")].instances.values().map(|known| known.absent_since).collect::<Vec<_>>()
+    };
+    assert_eq!(registered(&bench), [Some(hour(1)), None]);
+    bench.look("payments", &whole(vec![api("a1")]), &nobody, hour(2));
+    assert_eq!(registered(&bench), [None]);
+    assert_eq!(events(&bench, "a1"), ["onboarded", "instance_removed"]);
+    assert_eq!(bench.number("SELECT count(*) FROM instances"), 1);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What the registry promises, at the level of its public functions.
 
 mod commits;
+#[cfg(debug_assertions)]
+mod crashing;
 mod looking_up;
 mod maintaining;
 mod opening;

@@ -1,0 +1,161 @@
+//! Listing runs, and finding the one to be carried on.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{OptionalExtension, Row};
+
+use super::{Counts, Outcome, Resumable, RunError, RunFilter, RunId, RunRow, RunScope, Trigger, chain, sum};
+use crate::inventory::{Scope, ScopeState};
+use crate::registry::values::{self, At, count, counted, word};
+use crate::registry::{Reader, RegistryError, RegistryErrorKind, status};
+
+impl Reader {
+    /// The connection's latest run, if it was interrupted.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn resumable(&self, connection: &str) -> Result<Option<Resumable>, RegistryError> {
+        self.read(|sql| {
+            let mut statement = sql.prepare_cached(
+                "SELECT id, outcome, due_at, request FROM runs WHERE connection = ?1 ORDER BY id DESC LIMIT 1",
+            )?;
+            let latest = statement
+                .query_row([connection], |row| {
+                    let outcome = word(row, 1, Outcome::parse)?;
+                    Ok((row.get::<_, RunId>(0)?, outcome, values::time(row, 2)?, values::json(row, 3)?))
+                })
+                .optional()?;
+            let Some((run_id, Outcome::Interrupted, due_at, request)) = latest else { return Ok(None) };
+            let runs = chain(sql, run_id)?;
+            let first = runs.first().copied().unwrap_or(run_id);
+            let started_at: At = sql
+                .prepare_cached("SELECT started_at FROM runs WHERE id = ?1")?
+                .query_row([first], |row| row.get(0))?;
+            let mut committed = BTreeMap::new();
+            for run in runs {
+                let mut statement = sql.prepare_cached(
+                    "SELECT partition, account_id, region, family, state FROM run_scopes WHERE run_id = ?1 AND planned = 1",
+                )?;
+                let mut rows = statement.query([run])?;
+                while let Some(row) = rows.next()? {
+                    let scope = Scope {
+                        partition: row.get(0)?,
+                        account_id: row.get(1)?,
+                        region: row.get(2)?,
+                        family: word(row, 3, values::family)?,
+                    };
+                    committed.insert(scope, word(row, 4, ScopeState::parse)?);
+                }
+            }
+            Ok(Some(Resumable { run_id, started_at: started_at.0, due_at, request, committed }))
+        })
+    }
+
+    /// Runs, newest first.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, RegistryError> {
+        self.read(|sql| {
+            let text = format!(
+                "{SELECT_RUN} WHERE (?1 IS NULL OR connection = ?1) AND (?2 IS NULL OR outcome = ?2) ORDER BY id DESC LIMIT ?3"
+            );
+            let mut statement = sql.prepare_cached(&text)?;
+            let limit = filter.limit.map_or(-1, |limit| count(limit as u64));
+            let rows = statement.query_map((&filter.connection, filter.outcome.map(Outcome::as_str), limit), run)?;
+            let mut runs = rows.collect::<Result<Vec<_>, _>>()?;
+            for run in runs.iter_mut().filter(|run| run.outcome == Outcome::Running) {
+                run.counts = sum(sql, run.run_id)?;
+            }
+            Ok(runs)
+        })
+    }
+
+    /// One run with its scopes, by account, region and family.
+    ///
+    /// # Errors
+    /// `UnknownRun`, and what SQLite and the disk may refuse.
+    pub fn run(&self, run_id: RunId) -> Result<(RunRow, Vec<RunScope>), RegistryError> {
+        self.read(|sql| {
+            let found =
+                sql.prepare_cached(&format!("{SELECT_RUN} WHERE id = ?1"))?.query_row([run_id], run).optional()?;
+            let mut run = found.ok_or(RegistryErrorKind::UnknownRun(run_id))?;
+            if run.outcome == Outcome::Running {
+                run.counts = sum(sql, run_id)?;
+            }
+            let mut statement = sql.prepare_cached(
+                "SELECT partition, account_id, account_name, region, family, state, explained, cause, hint, notes, apis,
+                        onboard, already_onboarded, excluded, held, gone, calls, throttled, at
+                 FROM run_scopes WHERE run_id = ?1 ORDER BY account_id, region, family",
+            )?;
+            let scopes = statement.query_map([run_id], run_scope)?.collect::<Result<_, _>>()?;
+            Ok((run, scopes))
+        })
+    }
+
+    /// What a run has counted up to now, from the scopes that it has committed.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn counts(&self, run_id: RunId) -> Result<Counts, RegistryError> {
+        self.read(|sql| Ok(sum(sql, run_id)?))
+    }
+}
+
+const SELECT_RUN: &str = "SELECT id, connection, trigger, due_at, started_at, finished_at, outcome, selected, request,
+    resumes, counts, error_kind, error_message, error_hint, pid, host FROM runs";
+
+fn run(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+    let error = match (row.get::<_, Option<String>>(11)?, row.get::<_, Option<String>>(12)?) {
+        (Some(kind), Some(message)) => Some(RunError { kind, message, hint: row.get(13)? }),
+        _ => None,
+    };
+    Ok(RunRow {
+        run_id: row.get(0)?,
+        connection: row.get(1)?,
+        trigger: word(row, 2, Trigger::parse)?,
+        due_at: values::time(row, 3)?,
+        started_at: row.get::<_, At>(4)?.0,
+        finished_at: values::time(row, 5)?,
+        outcome: word(row, 6, Outcome::parse)?,
+        selected: row.get(7)?,
+        request: values::json(row, 8)?,
+        resumes: row.get(9)?,
+        counts: values::json_or_none(row, 10)?.unwrap_or_default(),
+        error,
+        pid: row.get(14)?,
+        host: row.get(15)?,
+    })
+}
+
+fn run_scope(row: &Row<'_>) -> rusqlite::Result<RunScope> {
+    let family: String = row.get(4)?;
+    let state = word(row, 5, ScopeState::parse)?;
+    let complete = state == ScopeState::Complete;
+    let counts = Counts {
+        seen: counted(row, 10)?,
+        onboard: counted(row, 11)?,
+        already_onboarded: counted(row, 12)?,
+        excluded: counted(row, 13)?,
+        held: counted(row, 14)?,
+        gone: counted(row, 15)?,
+        scopes_complete: u64::from(complete),
+        scopes_failed: u64::from(!complete),
+        calls: counted(row, 16)?,
+        throttled: counted(row, 17)?,
+    };
+    Ok(RunScope {
+        partition: row.get(0)?,
+        account_id: status::unless_empty(row.get(1)?),
+        account_name: row.get(2)?,
+        region: status::unless_empty(row.get(3)?),
+        family: values::family(&family),
+        state,
+        explained: row.get(6)?,
+        cause: row.get(7)?,
+        hint: row.get(8)?,
+        notes: values::json(row, 9)?,
+        counts,
+        at: row.get::<_, At>(18)?.0,
+    })
+}

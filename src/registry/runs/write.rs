@@ -1,0 +1,215 @@
+//! Beginning, recording and ending runs.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, named_params};
+
+use super::{Counts, NewRun, Outcome, RunError, RunId, ScopeKey, ScopeResult, must_exist, sum};
+use crate::inventory::{AccountTrouble, Scope, Trouble};
+use crate::registry::status::Suspicion;
+use crate::registry::values::{At, at, count, to_json};
+use crate::registry::{Registry, RegistryError, baseline, status};
+
+impl Registry {
+    /// Begins a run.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn begin_run(&mut self, new: &NewRun<'_>, now: DateTime<Utc>) -> Result<RunId, RegistryError> {
+        self.write(|sql| {
+            if let Some(resumed) = new.resumes {
+                must_exist(sql, resumed)?;
+            }
+            let mut statement = sql.prepare_cached(
+                "INSERT INTO runs (connection, trigger, due_at, started_at, outcome, selected, request, resumes, pid, host)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?;
+            Ok(statement.insert((
+                new.connection,
+                new.trigger.as_str(),
+                at(new.due_at),
+                At(now),
+                Outcome::Running.as_str(),
+                new.selected,
+                new.request.to_string(),
+                new.resumes,
+                std::process::id(),
+                new.host,
+            ))?)
+        })
+    }
+
+    /// Ends a run. Answers false, and changes nothing, where it had ended before.
+    ///
+    /// # Errors
+    /// `UnknownRun`, and what SQLite and the disk may refuse.
+    pub fn finish_run(
+        &mut self,
+        run_id: RunId,
+        outcome: Outcome,
+        counts: &Counts,
+        error: Option<&RunError>,
+        now: DateTime<Utc>,
+    ) -> Result<bool, RegistryError> {
+        self.write(|sql| {
+            must_exist(sql, run_id)?;
+            let mut statement = sql.prepare_cached(
+                "UPDATE runs SET outcome = ?2, finished_at = ?3, counts = ?4, error_kind = ?5, error_message = ?6, error_hint = ?7
+                 WHERE id = ?1 AND outcome = 'running'",
+            )?;
+            let changed = statement.execute((
+                run_id,
+                outcome.as_str(),
+                At(now),
+                to_json(counts)?,
+                error.map(|error| &error.kind),
+                error.map(|error| &error.message),
+                error.and_then(|error| error.hint.as_ref()),
+            ))?;
+            if changed > 0 && outcome != Outcome::Interrupted {
+                baseline::make(sql, run_id, now)?;
+            }
+            Ok(changed > 0)
+        })
+    }
+
+    /// Writes down that a run could not enter an account.
+    ///
+    /// # Errors
+    /// `UnknownRun`, and what SQLite and the disk may refuse.
+    pub fn record_account(
+        &mut self,
+        run_id: RunId,
+        account: &AccountTrouble,
+        explained: bool,
+        now: DateTime<Utc>,
+    ) -> Result<(), RegistryError> {
+        let account_id = account.account_id.as_deref().unwrap_or_default();
+        let key = ScopeKey { partition: "", account_id, region: "", family: "" };
+        self.record(run_id, key, account.account_name.as_deref(), &account.trouble, explained, now)
+    }
+
+    /// Writes down that a run did not look at a scope; one that was looked at is committed instead.
+    ///
+    /// # Errors
+    /// `UnknownRun`, and what SQLite and the disk may refuse.
+    pub fn record_scope(
+        &mut self,
+        run_id: RunId,
+        scope: &Scope,
+        account_name: Option<&str>,
+        trouble: &Trouble,
+        explained: bool,
+        now: DateTime<Utc>,
+    ) -> Result<(), RegistryError> {
+        self.record(run_id, ScopeKey::of(scope), account_name, trouble, explained, now)
+    }
+
+    fn record(
+        &mut self,
+        run_id: RunId,
+        key: ScopeKey<'_>,
+        account_name: Option<&str>,
+        trouble: &Trouble,
+        explained: bool,
+        now: DateTime<Utc>,
+    ) -> Result<(), RegistryError> {
+        let counts = Counts { scopes_failed: 1, ..Counts::default() };
+        let result = ScopeResult {
+            key,
+            account_name,
+            state: trouble.state,
+            explained,
+            cause: Some(&trouble.cause),
+            hint: trouble.hint.as_deref(),
+            notes: &[],
+            counts: &counts,
+            planned: false,
+        };
+        self.write(|sql| {
+            let connection = must_exist(sql, run_id)?;
+            if write_scope(sql, run_id, &result, now)? {
+                status::write(sql, &connection, run_id, &result, Suspicion::AsBefore, now)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Ends a connection's runs whose process died; answers which. The caller holds the connection's lock, so whichever run of it
+    /// still counts as running is dead.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn interrupt_dead_runs(&mut self, connection: &str, now: DateTime<Utc>) -> Result<Vec<RunId>, RegistryError> {
+        self.write(|sql| {
+            let mut statement =
+                sql.prepare_cached("SELECT id FROM runs WHERE connection = ?1 AND outcome = 'running' ORDER BY id")?;
+            let dead = statement.query_map([connection], |row| row.get(0))?.collect::<Result<Vec<RunId>, _>>()?;
+            for run_id in &dead {
+                let counts = sum(sql, *run_id)?;
+                sql.prepare_cached(
+                    "UPDATE runs SET outcome = 'interrupted', finished_at = ?2, counts = ?3 WHERE id = ?1",
+                )?
+                .execute((run_id, At(now), to_json(&counts)?))?;
+            }
+            Ok(dead)
+        })
+    }
+}
+
+/// Whether a run has committed a scope's plan.
+pub(in crate::registry) fn is_planned(sql: &Connection, run_id: RunId, scope: &Scope) -> rusqlite::Result<bool> {
+    let mut statement = sql.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM run_scopes
+                        WHERE run_id = ?1 AND partition = ?2 AND account_id = ?3 AND region = ?4 AND family = ?5 AND planned = 1)",
+    )?;
+    let parameters = (run_id, &scope.partition, &scope.account_id, &scope.region, scope.family.as_str());
+    statement.query_row(parameters, |row| row.get(0))
+}
+
+/// Writes a run's row of a scope, over one that was not looked at; answers whether it did.
+pub(in crate::registry) fn write_scope(
+    sql: &Connection,
+    run_id: RunId,
+    result: &ScopeResult<'_>,
+    now: DateTime<Utc>,
+) -> rusqlite::Result<bool> {
+    let mut statement = sql.prepare_cached(
+        "INSERT INTO run_scopes (run_id, partition, account_id, region, family, account_name, state, explained, cause, hint,
+                                 notes, apis, onboard, already_onboarded, excluded, held, gone, calls, throttled, planned, at)
+         VALUES (:run_id, :partition, :account_id, :region, :family, :account_name, :state, :explained, :cause, :hint,
+                 :notes, :apis, :onboard, :already_onboarded, :excluded, :held, :gone, :calls, :throttled, :planned, :at)
+         ON CONFLICT (run_id, partition, account_id, region, family) DO UPDATE SET
+             account_name = excluded.account_name, state = excluded.state, explained = excluded.explained,
+             cause = excluded.cause, hint = excluded.hint, notes = excluded.notes, apis = excluded.apis,
+             onboard = excluded.onboard, already_onboarded = excluded.already_onboarded, excluded = excluded.excluded,
+             held = excluded.held, gone = excluded.gone, calls = excluded.calls, throttled = excluded.throttled,
+             planned = excluded.planned, at = excluded.at
+         WHERE planned = 0",
+    )?;
+    let ScopeKey { partition, account_id, region, family } = result.key;
+    let counts = result.counts;
+    let changed = statement.execute(named_params! {
+        ":run_id": run_id,
+        ":partition": partition,
+        ":account_id": account_id,
+        ":region": region,
+        ":family": family,
+        ":account_name": result.account_name,
+        ":state": result.state.as_str(),
+        ":explained": result.explained,
+        ":cause": result.cause,
+        ":hint": result.hint,
+        ":notes": to_json(result.notes)?,
+        ":apis": count(counts.seen),
+        ":onboard": count(counts.onboard),
+        ":already_onboarded": count(counts.already_onboarded),
+        ":excluded": count(counts.excluded),
+        ":held": count(counts.held),
+        ":gone": count(counts.gone),
+        ":calls": count(counts.calls),
+        ":throttled": count(counts.throttled),
+        ":planned": result.planned,
+        ":at": At(now),
+    })?;
+    Ok(changed > 0)
+}
