@@ -123,7 +123,7 @@ fn runs_are_listed_newest_first_and_shown_one_by_one() {
 #[test]
 fn equal_failures_of_many_scopes_are_one_line() {
     let regions = ["ap-south-1", "ca-central-1", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-3"];
-    let world = regions.iter().fold(shop::stocked(), |world, region| world.disabled_region(ACCOUNT, *region));
+    let world = regions.iter().fold(shop::stocked(), |world, region| world.disabled_region(ACCOUNT, region));
     let keys = format!("regions = [\"eu-west-1\", {}]", regions.map(|region| format!("\"{region}\"")).join(", "));
     let (_sim, home) = open_with(world, &schedules(&keys));
     let said = home.run(&["onboard", "shop"]).stdout;

@@ -26,7 +26,9 @@ fn has(value: &Value, members: &str) {
 /// The same members in every element.
 fn all_have<'a>(list: &'a Value, members: &str) -> &'a Vec<Value> {
     let list = list.as_array().unwrap();
-    list.iter().for_each(|value| has(value, members));
+    for value in list {
+        has(value, members);
+    }
     let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
     assert!(
         list.windows(2).all(|pair| names(&pair[0]) == names(&pair[1])),
