@@ -1,4 +1,29 @@
 //! aboard: watches AWS API Gateway and registers new APIs where teams work.
+//!
+//! ```text
+//! schedule file ──► config ──┐
+//!                            ▼
+//! AWS ──► discovery ──► inventory ──► plan ──► registry (state, history, outbox: one transaction a scope)
+//!                                      ▲           │
+//!                                      └── known ──┘
+//! ```
+//!
+//! One run of one connection does that for every scope, which is one (account, region, family); [`worker::run`] is the loop.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`config`] | the schedule file: raw TOML to checked values |
+//! | [`inventory`] | what was seen |
+//! | [`plan`] | what a run would do: a pure function and its truth table |
+//! | [`discovery`] | everything that talks to AWS |
+//! | [`registry`] | everything that talks to SQLite |
+//! | [`worker`] | runs and approvals: the only place that joins the two |
+//! | [`cli`] | the command line |
+//! | [`clock`], [`environment`], [`secret`] | the only readers of the clock, of the environment, and of secrets |
+//!
+//! What holds always: the core (`config`, `inventory`, `plan`) reads no clock, environment, network, database or file; a failed
+//! scope proves no absence; nothing is registered outside the transaction that also writes its history and its outbox rows; no
+//! transaction spans a network call; a secret is a reference until a run needs it.
 
 pub mod cli;
 pub mod clock;

@@ -1,13 +1,14 @@
 //! `approve`: releases what `max_new` or a person's choice held back.
 
 use std::io::Write;
+use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
 use super::args::{Format, Global};
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::{naming, setup, summary, walk};
+use super::{naming, setup, summary};
 use crate::clock;
 use crate::plan::Decision;
 use crate::registry::Registry;
@@ -18,12 +19,11 @@ pub(super) fn approve<W: Write>(global: &Global, connection: &str, output: &mut 
     let loaded = setup::load_and_warn(global)?;
     let config = &loaded.config;
     let connection = config.connections.get(connection).ok_or_else(|| naming::no_connection(config, connection))?;
-    let registry = walk::share(Registry::open(&setup::registry_path(global, &loaded))?);
+    let registry = Arc::new(Mutex::new(Registry::open(&setup::registry_path(global, &loaded))?));
     let approval = worker::approve(&registry, config, connection, &super::actor(), clock::now());
     let approval =
         approval.map_err(|error| Failure { exit: Exit::Failed, message: error.message, hint: error.hint })?;
     match global.output {
-        Format::Csv => return Err(super::no_csv("approve")),
         Format::Json => output.json(&json!({
             "connection": connection.name,
             "run_id": approval.run_id,
@@ -31,15 +31,15 @@ pub(super) fn approve<W: Write>(global: &Global, connection: &str, output: &mut 
             "deliveries": approval.deliveries,
             "apis": approval.apis,
         }))?,
-        Format::Text if approval.run_id.is_none() => {
+        Format::Text | Format::Csv if approval.run_id.is_none() => {
             output.line(&format!("nothing awaits approval on {}", connection.name))?;
         }
-        Format::Text => {
+        Format::Text | Format::Csv => {
             let left_out = approval.apis.iter().filter(|api| api.decision == Some(Decision::Excluded)).count();
-            let not = if left_out == 0 {
-                String::new()
-            } else {
-                format!("; {left_out} that the rules no longer choose stay out")
+            let not = match left_out {
+                0 => String::new(),
+                1 => "; 1 that the rules no longer choose stays out".to_owned(),
+                count => format!("; {count} that the rules no longer choose stay out"),
             };
             let run = approval.run_id.map(|run| format!(" (run {run})")).unwrap_or_default();
             output.line(&format!("{}: approved{run}: {} onboarded{not}", connection.name, approval.counts.onboard))?;

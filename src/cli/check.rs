@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::args::{Format, Global};
 use super::exit::{Exit, Failure};
-use super::output::Output;
+use super::output::{Output, count};
 use super::setup;
-use crate::config::{AutoOnboard, Connection, Credentials, MonthDay, Recurrence, Regions};
+use crate::config::{AutoOnboard, Config, Connection, Credentials, MonthDay, Recurrence, Regions};
 
 /// Validates the schedule file and lists its connections.
 pub(super) fn check<W: Write>(global: &Global, output: &mut Output<W>) -> Result<Exit, Failure> {
@@ -19,14 +19,10 @@ pub(super) fn check<W: Write>(global: &Global, output: &mut Output<W>) -> Result
     let connections = loaded.config.connections.values();
     match global.output {
         Format::Json => output.json(&connections.map(document).collect::<Vec<_>>())?,
-        Format::Csv => return Err(super::no_csv("check")),
-        Format::Text => {
-            let (file, count) = (loaded.file.display(), loaded.config.connections.len());
-            let plural = if count == 1 { "" } else { "s" };
-            output.line(&format!(
-                "{file} is valid: {count} connection{plural}, {} targets",
-                loaded.config.targets.len()
-            ))?;
+        Format::Text | Format::Csv => {
+            let Config { connections: all, targets, .. } = &*loaded.config;
+            let (all, targets) = (count(all.len(), "connection"), count(targets.len(), "target"));
+            output.line(&format!("{} is valid: {all}, {targets}", loaded.file.display()))?;
             output.table(&["CONNECTION", "CREDENTIALS", "REGIONS", "TARGETS", "SCHEDULE"], connections.map(row))?;
         }
     }

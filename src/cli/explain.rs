@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 
 use super::args::{Format, Global};
 use super::exit::{Exit, Failure};
-use super::listing::time;
-use super::output::{Output, one_line};
+use super::output::{Output, one_line, when};
 use super::{naming, setup, summary};
 use crate::inventory::ApiId;
 use crate::plan::{ApiState, Decision, Reason};
@@ -25,13 +24,12 @@ pub(super) fn explain<W: Write>(global: &Global, api: &str, output: &mut Output<
     };
     let (decisions, history) = (registry.decisions(&id)?, registry.history(&id)?);
     match global.output {
-        Format::Csv => return Err(super::no_csv("explain")),
         Format::Json => output.json(&json!({
             "api": api,
             "decisions": decisions.iter().map(decision_document).collect::<Vec<_>>(),
             "history": history.iter().map(history_document).collect::<Vec<_>>(),
         }))?,
-        Format::Text => {
+        Format::Text | Format::Csv => {
             output.line(&format!(
                 "{} ({id}), {} API at {}",
                 one_line(&api.name),
@@ -42,9 +40,9 @@ pub(super) fn explain<W: Write>(global: &Global, api: &str, output: &mut Output<
             for decision in &decisions {
                 output.line(&format!("  {}", of_connection(decision)))?;
             }
-            output.line("history")?;
+            output.line("History:")?;
             for row in &history {
-                output.line(&format!("  {}  {}", time(Some(row.at)), happened(row)))?;
+                output.line(&format!("  {}  {}", when(row.at), happened(row)))?;
             }
         }
     }
@@ -53,7 +51,10 @@ pub(super) fn explain<W: Write>(global: &Global, api: &str, output: &mut Output<
 
 fn standing(api: &ApiDocument) -> String {
     match api.state {
-        Some(ApiState::Onboarded) => format!("It is onboarded, since {}.", time(api.onboarded_at)),
+        Some(ApiState::Onboarded) => {
+            let since = api.onboarded_at.map(|at| format!(" since {}", when(at))).unwrap_or_default();
+            format!("It is onboarded{since}.")
+        }
         Some(ApiState::Excluded) => "It is not onboarded.".to_owned(),
         Some(ApiState::Gone) => "It was onboarded and is gone.".to_owned(),
         Some(ApiState::Seen) => "It was seen and is not onboarded yet.".to_owned(),
@@ -72,7 +73,7 @@ fn of_connection(decision: &ConnectionDecision) -> String {
     let unknown = if *date_unknown { "; AWS gave no date to compare with published_after, so it passed" } else { "" };
     let stages: Vec<&str> = left_out.iter().map(String::as_str).collect();
     let stages = if stages.is_empty() { String::new() } else { format!("; stages left out: {}", stages.join(", ")) };
-    format!("{connection}: {why}{waits}{unknown}{stages} (since {}).", time(Some(*at)))
+    format!("{connection}: {why}{waits}{unknown}{stages} (since {}).", when(*at))
 }
 
 /// A reason as the end of a sentence that begins with the connection's name.
@@ -118,10 +119,10 @@ fn happened(row: &HistoryRow) -> String {
         HistoryEvent::RecordedAsExisting => "recorded as existing at the first look; no target is told".to_owned(),
         HistoryEvent::Introduced => format!("introduced to further targets, {}", told()),
         HistoryEvent::Excluded => {
-            format!(
-                "left out: {}",
-                Reason::parse(&text("reason")).map_or_else(|| text("reason"), |reason| sentence(reason).to_owned())
-            )
+            let reason = text("reason");
+            Reason::parse(&reason)
+                .and_then(|reason| sentence(reason).strip_prefix("leaves it out "))
+                .map_or_else(|| format!("left out ({reason})"), |because| format!("left out {because}"))
         }
         HistoryEvent::Unreadable => format!("its stages could not be read: {}", text("cause")),
         HistoryEvent::AwaitingApproval => "held back until a person approves".to_owned(),

@@ -76,8 +76,7 @@ fn tell<W: Write>(
     let id = id(api);
     match global.output {
         Format::Json => output.json(&json!({ "api": id, "name": api.name, "ignored": ignored }))?,
-        Format::Text => output.line(&format!("{} ({id}): {said}", one_line(&api.name)))?,
-        Format::Csv => return Err(super::no_csv("ignore and unignore")),
+        Format::Text | Format::Csv => output.line(&format!("{} ({id}): {said}", one_line(&api.name)))?,
     }
     Ok(Exit::Done)
 }

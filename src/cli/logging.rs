@@ -1,7 +1,9 @@
 //! The log on standard error: text for people, JSON for machines.
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use super::args::{Global, LogFormat};
 use crate::environment;
@@ -14,13 +16,48 @@ pub(super) fn start(global: &Global) {
         (false, 1) => "info",
         (false, _) => "debug",
     };
-    // The AWS crates speak of requests at their own debug level; their bodies are none of a log's business.
-    let default = format!("error,aboard={level}");
-    let filter = environment::text("ABOARD_LOG").ok().flatten().and_then(|filter| EnvFilter::try_new(filter).ok());
-    let filter = filter.unwrap_or_else(|| EnvFilter::new(default));
-    let log = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let default = || EnvFilter::new(format!("error,aboard={level}"));
+    let (filter, problem) = match environment::text("ABOARD_LOG") {
+        Ok(Some(text)) => match EnvFilter::try_new(&text) {
+            Ok(filter) => (filter, None),
+            Err(error) => (default(), Some(format!("ABOARD_LOG is no filter ({error})"))),
+        },
+        Ok(None) => (default(), None),
+        Err(error) => (default(), Some(error.to_string())),
+    };
+    let filter = filter.and(filter_fn(|metadata| is_harmless(metadata.target(), *metadata.level())));
+    let log = tracing_subscriber::registry();
+    let to = fmt::layer().with_writer(std::io::stderr).with_target(false);
     match global.log_format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
+        LogFormat::Text => log.with(to.with_filter(filter)).init(),
+        LogFormat::Json => log.with(to.json().with_filter(filter)).init(),
+    }
+    if let Some(problem) = problem {
+        super::say(&format!("warning: {problem}; it is not used"));
+    }
+}
+
+/// Whether a message may be logged, whatever filter a person sets.
+///
+/// Below `info` the AWS crates and the HTTP stack under them show whole requests and answers: headers with session tokens, and
+/// the keys that `AssumeRole` gives. Which of them do so changes with their versions, so every crate but this one is held there.
+fn is_harmless(target: &str, level: tracing::Level) -> bool {
+    let ours = target == "aboard" || target.starts_with("aboard::");
+    ours || level <= tracing::Level::INFO
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn only_our_own_words_go_below_info() {
+        assert!(is_harmless("aboard::worker::run", Level::TRACE) && is_harmless("aboard", Level::DEBUG));
+        assert!(is_harmless("aws_smithy_runtime", Level::INFO));
+        for target in ["aws_smithy_runtime::client", "hyper_util::client", "log", "aboardish"] {
+            assert!(!is_harmless(target, Level::DEBUG), "{target}");
+        }
     }
 }

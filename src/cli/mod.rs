@@ -30,7 +30,7 @@ use clap::Parser;
 
 pub use exit::{Exit, Failure};
 
-use args::{Cli, Command};
+use args::{Cli, Command, Format};
 use output::Output;
 
 /// Runs one command line and says how it ended.
@@ -43,6 +43,10 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
         }
     };
     logging::start(&cli.global);
+    #[cfg(debug_assertions)]
+    if let Err(failure) = arm_crash() {
+        return complain(&failure);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&Failure::failed(format!("cannot start: {error}"))),
@@ -52,6 +56,17 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
     // A question on the terminal or a look that was given up may still hold a thread; nobody waits for it.
     runtime.shutdown_background();
     ended.unwrap_or_else(|failure| complain(&failure))
+}
+
+/// Debug builds die at the commit that `ABOARD_CRASH_AT` names, so that tests can prove what a crash leaves behind.
+#[cfg(debug_assertions)]
+fn arm_crash() -> Result<(), Failure> {
+    const CRASH_AT: &str = "ABOARD_CRASH_AT";
+    let refuse = |message: String| Failure::usage(format!("{CRASH_AT}: {message}"));
+    match crate::environment::text(CRASH_AT).map_err(|error| Failure::usage(error.to_string()))? {
+        Some(point) => crate::registry::arm_crash(&point).map_err(refuse),
+        None => Ok(()),
+    }
 }
 
 /// Says something beside the result.
@@ -69,19 +84,24 @@ fn actor() -> String {
     }
 }
 
-/// A command that has no CSV form.
-fn no_csv(command: &str) -> Failure {
-    Failure::usage(format!("{command} cannot be printed as csv")).hint("use -o text or -o json")
-}
-
 fn complain(failure: &Failure) -> Exit {
     let hint = failure.hint.as_ref().map(|hint| format!("\n  {hint}")).unwrap_or_default();
     say(&format!("{}{hint}", failure.message));
     failure.exit
 }
 
+/// Whether a command prints one table of equal rows.
+fn has_csv(command: &Command) -> bool {
+    matches!(command, Command::Apis(_) | Command::Runs { id: None, .. })
+}
+
 async fn carry_out<W: Write>(cli: &Cli, output: &mut Output<W>) -> Result<Exit, Failure> {
     let Cli { global, command } = cli;
+    // Before anything is done: a command that was refused must not have changed anything.
+    if global.output == Format::Csv && !has_csv(command) {
+        return Err(Failure::usage("only lists can be printed as csv: apis, and runs without a number")
+            .hint("use -o text or -o json"));
+    }
     match command {
         Command::Check => check::check(global, output),
         Command::Test(which) => test::test(global, which, output).await,

@@ -1,13 +1,12 @@
 //! From what a person types to connections and APIs.
 
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
 
 use super::exit::Failure;
 use super::output::one_line;
 use crate::config::Config;
 use crate::registry::{ApiDocument, ApiRef, Reader};
-use crate::worker::{NamedApi, SharedRegistry};
+use crate::worker::{NamedApi, Shelf};
 
 /// A connection that the file does not have.
 pub(super) fn no_connection(config: &Config, name: &str) -> Failure {
@@ -25,7 +24,12 @@ pub(super) fn no_connection(config: &Config, name: &str) -> Failure {
 /// # Errors
 /// None is meant, or several: these are listed.
 pub(super) fn one_api(registry: &Reader, text: &str) -> Result<ApiDocument, Failure> {
-    let mut found = registry.find(&parse(text)?)?;
+    let reference = parse(text)?;
+    let mut found = registry.find(&reference)?;
+    // A page below an address, or a stage that is not registered, still says whose it is.
+    if let (true, Some(own)) = (found.is_empty(), reference.of_own_address()) {
+        found = registry.find(&own)?;
+    }
     match found.len() {
         0 => Err(Failure::failed(format!("no API {text} in the registry {}", registry.path().display()))),
         1 => Ok(found.remove(0)),
@@ -34,17 +38,17 @@ pub(super) fn one_api(registry: &Reader, text: &str) -> Result<ApiDocument, Fail
 }
 
 /// The APIs that a person wants onboarded, found in the registry where it knows them and else taken at their word.
-pub(super) fn resolve_all(
-    texts: &[String],
-    registry: Option<&SharedRegistry>,
-    region: Option<&str>,
-) -> Result<Vec<NamedApi>, Failure> {
+pub(super) fn resolve_all(texts: &[String], registry: &Shelf, region: Option<&str>) -> Result<Vec<NamedApi>, Failure> {
     let mut named = Vec::new();
     for text in texts {
         let reference = parse(text)?;
-        let known = match registry {
-            Some(registry) => registry.lock().unwrap_or_else(PoisonError::into_inner).find(&reference)?,
-            None => Vec::new(),
+        let find = |reference: &ApiRef| -> Result<Vec<ApiDocument>, Failure> {
+            Ok(registry.look_up(|registry| registry.find(reference))?.unwrap_or_default())
+        };
+        let known = find(&reference)?;
+        let (known, reference) = match reference.of_own_address() {
+            Some(own) if known.is_empty() => (find(&own)?, own),
+            _ => (known, reference),
         };
         let elsewhere = |api: &ApiDocument| region.is_some_and(|region| api.region != region);
         let known: Vec<ApiDocument> = known.into_iter().filter(|api| !elsewhere(api)).collect();
@@ -62,8 +66,9 @@ pub(super) fn resolve_all(
                 family: None,
             },
             ([], ApiRef::Url(_)) => {
-                return Err(Failure::usage(format!("no API answers at {text} as far as the registry knows"))
-                    .hint("name it by id, region/id or ARN"));
+                return Err(Failure::usage(format!("no API in the registry answers at {text}")).hint(
+                    "an address on a custom domain names only what was onboarded; name it by id, region/id or ARN",
+                ));
             }
             (several_known, _) => return Err(several(text, several_known)),
         };

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use chrono::{DateTime, Utc};
 use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
 
@@ -96,6 +97,21 @@ impl<W: Write> Output<W> {
 #[must_use]
 pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
+/// A number with its noun: `1 target`, `2 targets`.
+#[must_use]
+pub(super) fn count(number: impl TryInto<u64>, noun: &str) -> String {
+    match number.try_into().unwrap_or(u64::MAX) {
+        1 => format!("1 {noun}"),
+        number => format!("{number} {noun}s"),
+    }
+}
+
+/// An instant as a person reads it: UTC to the second.
+#[must_use]
+pub(super) fn when(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// Whether progress bars and questions are in order.

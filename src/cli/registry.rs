@@ -7,16 +7,12 @@ use serde_json::json;
 
 use super::args::{Format, Global, Registry as Action};
 use super::exit::{Exit, Failure};
-use super::listing::time;
-use super::output::Output;
+use super::output::{Output, count, when};
 use super::setup;
 use crate::registry::{Info, Reader};
 
 /// Carries out `registry info|check|backup`.
 pub(super) fn registry<W: Write>(global: &Global, action: &Action, output: &mut Output<W>) -> Result<Exit, Failure> {
-    if global.output == Format::Csv {
-        return Err(super::no_csv("registry"));
-    }
     let registry = setup::open_to_read(global)?;
     match action {
         Action::Info => info(global, &registry.info()?, output),
@@ -54,19 +50,22 @@ fn info<W: Write>(global: &Global, info: &Info, output: &mut Output<W>) -> Resul
             counts.iter().filter(|(_, count)| **count > 0).map(|(name, count)| format!("{count} {name}")).collect();
         if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
     };
-    let when = |at| if let Some(at) = at { time(Some(at)) } else { "never".to_owned() };
     let path = info.path.display();
     output.line(&format!(
         "{path}: schema version {}, SQLite {}, {} bytes",
         info.schema_version, info.sqlite_version, info.size
     ))?;
-    output.line(&format!("  APIs: {}; {} await approval", sums(&info.apis), info.awaiting))?;
-    output.line(&format!(
-        "  runs: {}; first {}, latest {}",
-        sums(&info.runs),
-        when(info.oldest_run_at),
-        when(info.newest_run_at)
-    ))?;
+    let awaiting = match info.awaiting {
+        0 => String::new(),
+        1 => "; 1 awaits approval".to_owned(),
+        count => format!("; {count} await approval"),
+    };
+    output.line(&format!("  APIs: {}{awaiting}", sums(&info.apis)))?;
+    let span = match (info.oldest_run_at, info.newest_run_at) {
+        (Some(first), Some(latest)) => format!("; first {}, latest {}", when(first), when(latest)),
+        _ => String::new(),
+    };
+    output.line(&format!("  runs: {}{span}", sums(&info.runs)))?;
     output.line(&format!("  deliveries: {}", sums(&info.deliveries)))?;
     Ok(Exit::Done)
 }
@@ -79,8 +78,12 @@ fn check<W: Write>(global: &Global, registry: &Reader, output: &mut Output<W>) -
         for problem in &problems {
             output.line(problem)?;
         }
-        let (path, count) = (registry.path().display(), problems.len());
-        output.line(&if count == 0 { format!("{path} is sound") } else { format!("{path} has {count} problems") })?;
+        let path = registry.path().display();
+        output.line(&if problems.is_empty() {
+            format!("{path} is sound")
+        } else {
+            format!("{path} has {}", count(problems.len(), "problem"))
+        })?;
     }
     Ok(if problems.is_empty() { Exit::Done } else { Exit::Failed })
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::args::{Format, Global};
 use super::exit::{Exit, Failure};
 use super::listing::time;
-use super::output::{Output, one_line};
+use super::output::{Output, one_line, when};
 use super::setup;
 use crate::registry::{RunFilter, RunId, RunRow, RunScope};
 
@@ -49,10 +49,8 @@ fn one<W: Write>(global: &Global, run: &RunRow, scopes: &[RunScope], output: &mu
             value["scopes"] = scopes.iter().map(scope_document).collect();
             output.json(&value)?;
         }
-        Format::Csv => return Err(super::no_csv("one run")),
-        Format::Text => {
-            let ended =
-                run.finished_at.map_or_else(|| "not ended".to_owned(), |at| format!("ended {}", time(Some(at))));
+        Format::Text | Format::Csv => {
+            let ended = run.finished_at.map_or_else(|| "not ended".to_owned(), |at| format!("ended {}", when(at)));
             let resumes = run.resumes.map(|id| format!(", carried on run {id}")).unwrap_or_default();
             output.line(&format!(
                 "run {} of {}: {} ({}), started {}, {ended}{resumes}",
@@ -60,7 +58,7 @@ fn one<W: Write>(global: &Global, run: &RunRow, scopes: &[RunScope], output: &mu
                 run.connection,
                 run.outcome.as_str(),
                 run.trigger.as_str(),
-                time(Some(run.started_at)),
+                when(run.started_at),
             ))?;
             if let Some(error) = &run.error {
                 output.line(&format!("  {}", one_line(&error.message)))?;
@@ -83,7 +81,7 @@ fn row(run: &RunRow) -> Vec<String> {
         run.run_id.to_string(),
         run.connection.clone(),
         run.trigger.as_str().to_owned(),
-        time(Some(run.started_at)),
+        when(run.started_at),
         run.outcome.as_str().to_owned(),
         counts.seen.to_string(),
         counts.onboard.to_string(),

@@ -8,7 +8,7 @@ use super::args::Global;
 use super::exit::{Exit, Failure};
 use crate::config::{self, Checked, Config, Place};
 use crate::environment;
-use crate::registry::{Reader, Registry};
+use crate::registry::{Reader, Registry, RegistryError, RegistryErrorKind};
 
 /// Where the schedule file is looked for when nobody names it.
 const DEFAULT_FILES: [&str; 2] = ["schedules.toml", "/etc/aboard/schedules.toml"];
@@ -109,5 +109,19 @@ pub(super) fn open_to_read(global: &Global) -> Result<Reader, Failure> {
         Some(path) => path.clone(),
         None => registry_path(global, &load(global)?),
     };
-    Ok(Registry::open_read(&path)?)
+    Ok(read(&path)?)
+}
+
+/// Opens a registry to look at it. One of an older schema is brought to this binary's first, with a copy beside it.
+///
+/// # Errors
+/// There is none, or it cannot be opened.
+pub(super) fn read(path: &Path) -> Result<Reader, RegistryError> {
+    match Registry::open_read(path) {
+        Err(error) if matches!(error.kind, RegistryErrorKind::Older { .. }) => {
+            Registry::open(path)?;
+            Registry::open_read(path)
+        }
+        other => other,
+    }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use super::exit::Failure;
-use super::output::{Output, one_line};
+use super::output::{Output, count, one_line};
 use crate::inventory::{Instance, InstanceKind, ScopeState};
 use crate::plan::{Decision, Reason};
-use crate::registry::{ApiDocument, Outcome, Trigger};
+use crate::registry::{ApiDocument, Trigger};
 use crate::worker::report::{RunReport, ScopeReport};
 
 /// How much is shown.
@@ -38,7 +38,7 @@ pub(super) fn run<W: Write>(report: &RunReport, detail: Detail, output: &mut Out
     }
     troubles(report, output)?;
     apis(report, detail, output)?;
-    awaiting(report, output)
+    report.notice.as_ref().map_or(Ok(()), |notice| output.line(&format!("  {notice}")))
 }
 
 fn headline(report: &RunReport) -> String {
@@ -57,16 +57,16 @@ fn headline(report: &RunReport) -> String {
         (counts.gone, "gone"),
     ];
     parts.extend(rest.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
-    let scopes = counts.scopes_complete + counts.scopes_failed;
+    let scopes = count(counts.scopes_complete + counts.scopes_failed, "scope");
+    let calls = count(counts.calls, "call");
     let throttled = if counts.throttled > 0 { format!(", {} throttled", counts.throttled) } else { String::new() };
     let took = (report.finished_at - report.started_at).num_milliseconds().max(0);
     format!(
-        "{}: {}{run}: {}; {} of {scopes} scopes complete, {} calls{throttled}, {}.{} s",
+        "{}: {}{run}: {}; {} of {scopes} complete, {calls}{throttled}, {}.{} s",
         report.connection,
         report.outcome.as_str(),
         parts.join(", "),
         counts.scopes_complete,
-        counts.calls,
         took / 1000,
         took % 1000 / 100,
     )
@@ -167,21 +167,4 @@ pub(super) fn address(instances: &[Instance]) -> String {
     let silent = if best.callable { "" } else { " (not callable)" };
     let more = if instances.len() > 1 { format!(" +{}", instances.len() - 1) } else { String::new() };
     format!("{}{silent}{more}", best.url)
-}
-
-/// What `max_new` or a person held back, and how it is released.
-fn awaiting<W: Write>(report: &RunReport, output: &mut Output<W>) -> Result<(), Failure> {
-    let held = report.apis.iter().filter(|api| api.reason == Some(Reason::AwaitingApproval)).count();
-    if held == 0 || report.outcome == Outcome::Interrupted {
-        return Ok(());
-    }
-    let connection = &report.connection;
-    let release = match report.run_id {
-        Some(_) => format!("`aboard approve {connection}` registers them"),
-        None => format!("`aboard onboard {connection} --yes` would register them"),
-    };
-    let them = if held == 1 { "1 API awaits".to_owned() } else { format!("{held} APIs await") };
-    output.line(&format!(
-        "  {them} approval, because so many at once are more than max_new allows or they were not picked; {release}"
-    ))
 }

@@ -15,9 +15,6 @@ use crate::discovery::probe::{self, Outcome, Step};
 
 /// Tries what each connection needs.
 pub(super) async fn test<W: Write>(global: &Global, which: &Which, output: &mut Output<W>) -> Result<Exit, Failure> {
-    if global.output == Format::Csv {
-        return Err(super::no_csv("test"));
-    }
     let loaded = setup::load_and_warn(global)?;
     let connections = walk::chosen(&loaded.config, which)?;
     let aws = Arc::new(Aws::new(&loaded.config.network, &loaded.config.limits, connections.len()).await?);

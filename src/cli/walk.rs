@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use futures_util::StreamExt;
@@ -22,7 +22,7 @@ use crate::config::{Config, Connection};
 use crate::discovery::{Aws, Progress};
 use crate::registry::{Registry, RegistryErrorKind};
 use crate::worker::report::RunReport;
-use crate::worker::{self, Context, Mode, Request, SharedRegistry};
+use crate::worker::{self, Context, Mode, Request, Shelf};
 
 /// Shows what is there; writes nothing.
 pub(super) async fn discover<W: Write>(
@@ -53,10 +53,10 @@ pub(super) async fn onboard<W: Write>(
     let (mode, registry) = if asked.dry_run {
         (Mode::Look, look_at(&path)?)
     } else {
-        (Mode::Commit, Some(share(Registry::create_or_open(&path)?)))
+        (Mode::Commit, Shelf::write(Registry::create_or_open(&path)?))
     };
     let request = Request {
-        apis: naming::resolve_all(&asked.api, registry.as_ref(), asked.place.region.as_deref())?,
+        apis: naming::resolve_all(&asked.api, &registry, asked.place.region.as_deref())?,
         stages: asked.stage.iter().cloned().collect::<BTreeSet<_>>(),
         past_max_new: asked.yes,
         pick: if asked.pick { Some(Arc::new(Terminal::new()?)) } else { None },
@@ -68,20 +68,21 @@ pub(super) async fn onboard<W: Write>(
         let published_after = asked.published_after.map(|day| midnight(day, &connection));
         (connection, Request { published_after, ..request.clone() })
     };
-    let detail = if asked.dry_run || global.verbose > 0 { summary::Detail::Everything } else { summary::Detail::News };
+    // Who named an API wants to hear of it, also where it stays out.
+    let detail = if asked.dry_run || global.verbose > 0 || !asked.api.is_empty() {
+        summary::Detail::Everything
+    } else {
+        summary::Detail::News
+    };
     walk(global, &loaded, registry, connections.into_iter().map(dated).collect(), detail, output).await
 }
 
-pub(super) fn share(registry: Registry) -> SharedRegistry {
-    Arc::new(Mutex::new(registry))
-}
-
 /// The registry of a run that writes nothing: none where there is none.
-fn look_at(path: &Path) -> Result<Option<SharedRegistry>, Failure> {
-    match Registry::open(path) {
-        Ok(registry) => Ok(Some(share(registry))),
+fn look_at(path: &Path) -> Result<Shelf, Failure> {
+    match setup::read(path) {
+        Ok(reader) => Ok(Shelf::read(reader)),
         Err(error) if matches!(error.kind, RegistryErrorKind::Missing | RegistryErrorKind::DirectoryMissing(_)) => {
-            Ok(None)
+            Ok(Shelf::Empty)
         }
         Err(error) => Err(error.into()),
     }
@@ -113,14 +114,11 @@ fn midnight(day: NaiveDate, connection: &Connection) -> DateTime<Utc> {
 async fn walk<W: Write>(
     global: &Global,
     loaded: &Loaded,
-    registry: Option<SharedRegistry>,
+    registry: Shelf,
     requests: Vec<(Connection, Request)>,
     detail: summary::Detail,
     output: &mut Output<W>,
 ) -> Result<Exit, Failure> {
-    if global.output == Format::Csv {
-        return Err(super::no_csv("discover and onboard"));
-    }
     let config = &loaded.config;
     let progress = Progress::default();
     let context = Context {

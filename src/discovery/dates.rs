@@ -9,6 +9,7 @@ use futures_util::stream::{self, StreamExt};
 use super::account::{Account, Place};
 use super::aws::Aws;
 use super::classify::{Ask, Failure, Kind};
+use super::http::Count;
 use super::listed::instant;
 use super::progress::Progress;
 use super::{http_family, rest};
@@ -47,7 +48,11 @@ pub async fn deployment_dates(
     progress: &Progress,
 ) -> DeploymentDates {
     let place = account.place(aws, region, progress);
-    let before = place.meter(Family::Rest).read() + place.meter(Family::Http).read();
+    // The other family's dates may be asked for at the same time; its calls are not counted here.
+    let families: BTreeSet<Family> = asks.iter().map(|ask| ask.protocol.family()).collect();
+    let read =
+        || families.iter().map(|family| place.meter(*family).read()).fold(Count::default(), |sum, one| sum + one);
+    let before = read();
     let place_ref = &*place;
     let mut reads = stream::iter(asks.into_iter().filter(|ask| !ask.deployment_ids.is_empty()).map(|ask| async move {
         let (dates, failure) = dates_of(place_ref, &ask).await;
@@ -67,7 +72,7 @@ pub async fn deployment_dates(
         let apis = if count == 1 { "1 API".to_owned() } else { format!("{count} APIs") };
         found.notes.push(format!("deployment dates of {apis} are not known: {}", failure.cause));
     }
-    let count = (place.meter(Family::Rest).read() + place.meter(Family::Http).read()) - before;
+    let count = read() - before;
     (found.calls, found.throttled) = (count.calls, count.throttled);
     found
 }

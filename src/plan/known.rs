@@ -38,6 +38,8 @@ pub struct KnownScope {
     pub suspicious_since: Option<DateTime<Utc>>,
     /// Whether this connection's first complete look at it is still to come, so that `existing` speaks of it.
     pub first_look: bool,
+    /// Counts what was changed there, so that a plan made from an older state is noticed.
+    pub revision: u64,
 }
 
 /// What the registry remembers of one API.

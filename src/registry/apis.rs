@@ -64,7 +64,7 @@ pub struct ConnectionDecision {
 }
 
 impl Reader {
-    /// Hands over the wanted APIs one by one, by partition, account, region and id, until `body` breaks off.
+    /// Hands over the wanted APIs one by one, by partition, account, region, family and id, until `body` breaks off.
     ///
     /// Of several connections' decisions the one is shown that matches the filter, else that of a connection whose rules chose the
     /// API, else the latest.
@@ -82,7 +82,7 @@ impl Reader {
                  WHERE (:dropped OR a.state IS NOT NULL) AND (:state IS NULL OR a.state = :state)
                    AND (:account IS NULL OR a.account_id = :account) AND (:region IS NULL OR a.region = :region)
                    AND (:protocol IS NULL OR a.protocol = :protocol)
-                 ORDER BY a.partition, a.account_id, a.region, a.api_id"
+                 ORDER BY a.partition, a.account_id, a.region, a.family, a.api_id"
             ))?;
             let mut rows = statement.query(named_params! {
                 ":dropped": filter.dropped,
@@ -106,7 +106,7 @@ impl Reader {
         })
     }
 
-    /// The wanted APIs, by partition, account, region and id.
+    /// The wanted APIs, by partition, account, region, family and id.
     ///
     /// # Errors
     /// What SQLite and the disk may refuse.

@@ -38,8 +38,7 @@ impl Reader {
             let mut awaiting = BTreeMap::new();
             for (scope, _) in awaiting_by_scope(sql, connection)? {
                 let apis = known::load(sql, connection, &scope)?.into_iter();
-                let apis = apis.filter(|(_, stored)| stored.known.awaiting && stored.known.state.is_some());
-                let apis = apis.map(|(id, stored)| (id, stored.known)).collect();
+                let apis = apis.filter(|(_, known)| known.awaiting && known.state.is_some()).collect();
                 let known = Known { apis, scope: known::load_scope(sql, connection, &scope)? };
                 awaiting.insert(scope, known);
             }
@@ -197,5 +196,6 @@ fn first_message(
         instances,
     };
     outbox::queue(sql, &NewDelivery { api, id: &id, action: &payload.event, payload: &payload })?;
-    commit::write_told(sql, api, target, &Told { urls, gone: false }, payload.revision)
+    commit::write_told(sql, api, target, &Told { urls, gone: false }, payload.revision)?;
+    known::changed(sql, api)
 }

@@ -7,12 +7,13 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use super::history::{self, HistoryEvent, Occasion};
-use super::known::{self, Stored};
+use super::known;
 use super::outbox::{self, NewDelivery, Payload};
+use super::rows::{self, Stored};
 use super::runs::{self, Counts, RunId, ScopeKey, ScopeResult};
 use super::status::Suspicion;
 use super::values::{count, to_json, whole_millis};
-use super::{ApiDocument, Registry, RegistryError, RegistryErrorKind, rows, status};
+use super::{ApiDocument, Registry, RegistryError, RegistryErrorKind, status};
 use crate::inventory::ScopeState;
 use crate::plan::{ApiState, Decision, Entry, Known, Plan, Reason, Told};
 
@@ -48,7 +49,7 @@ pub enum Commit {
     Done(Committed),
     /// This run had committed the scope before; nothing was done.
     Repeated,
-    /// Somebody else changed one of the plan's APIs since the plan was made; nothing was done. Load [`Known`] again and plan anew.
+    /// Somebody else changed an API of this scope since the plan was made; nothing was done. Load [`Known`] again and plan anew.
     Stale,
 }
 
@@ -79,19 +80,34 @@ fn apply(sql: &Connection, commit: &CommitScope<'_>, now: DateTime<Utc>) -> Resu
     if runs::is_planned(sql, run_id, &plan.scope)? {
         return Ok(Commit::Repeated);
     }
-    let stored = known::load(sql, connection, &plan.scope)?;
     // Another connection may look at the same scope side by side: what it registered meanwhile must not be registered again.
-    let current = |entry: &Entry| {
+    if known::revision(sql, &plan.scope)? != known.scope.revision {
+        return Ok(Commit::Stale);
+    }
+    let mut briefs = rows::briefs(sql, connection, &plan.scope)?;
+    // Nothing is written before it is known that the plan speaks of the APIs that it was told of.
+    if plan.entries.iter().any(|entry| {
         let id = &entry.api.id;
-        stored.get(id).map(|stored| &stored.known) == known.apis.get(id)
-    };
-    if !plan.entries.iter().all(current) {
+        known.apis.contains_key(id) != briefs.contains_key(&id.api_id)
+    }) {
         return Ok(Commit::Stale);
     }
     let mut done = Committed::default();
+    let mut changed = None;
     for entry in &plan.entries {
-        done.deliveries += apply_entry(sql, commit, entry, stored.get(&entry.api.id), now)?;
         tally(&mut done.counts, entry);
+        let id = &entry.api.id;
+        let stored = match known.apis.get(id).zip(briefs.remove(&id.api_id)) {
+            Some((known, brief)) if rows::is_unchanged(entry, known, &brief) => continue,
+            Some((known, brief)) => Some(Stored::load(sql, brief, known)?),
+            None => None,
+        };
+        let (row, deliveries) = apply_entry(sql, commit, entry, stored.as_ref(), now)?;
+        done.deliveries += deliveries;
+        changed = Some(row);
+    }
+    if let Some(row) = changed {
+        known::changed(sql, row)?;
     }
     done.counts.calls = commit.calls;
     done.counts.throttled = commit.throttled;
@@ -143,19 +159,20 @@ fn tally(counts: &mut Counts, entry: &Entry) {
     }
 }
 
-/// Writes one API; answers how many deliveries follow.
+/// Writes one API; answers its row and how many deliveries follow.
 fn apply_entry(
     sql: &Connection,
     commit: &CommitScope<'_>,
     entry: &Entry,
-    stored: Option<&Stored>,
+    stored: Option<&Stored<'_>>,
     now: DateTime<Utc>,
-) -> rusqlite::Result<u64> {
+) -> rusqlite::Result<(i64, u64)> {
     let (row, onboarded_at) = rows::write_api(sql, entry, stored, now)?;
     rows::write_addresses(sql, row, entry, stored)?;
     rows::write_decision(sql, row, commit.connection, commit.run_id, entry, stored, now)?;
     write_history(sql, commit, row, entry, stored, now)?;
-    write_messages(sql, commit, row, entry, stored, onboarded_at, now)
+    let deliveries = write_messages(sql, commit, row, entry, stored, onboarded_at, now)?;
+    Ok((row, deliveries))
 }
 
 /// Raises what each target was told, and queues the telling.
@@ -164,7 +181,7 @@ fn write_messages(
     commit: &CommitScope<'_>,
     row: i64,
     entry: &Entry,
-    stored: Option<&Stored>,
+    stored: Option<&Stored<'_>>,
     onboarded_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> rusqlite::Result<u64> {
@@ -216,7 +233,7 @@ fn write_history(
     commit: &CommitScope<'_>,
     row: i64,
     entry: &Entry,
-    stored: Option<&Stored>,
+    stored: Option<&Stored<'_>>,
     now: DateTime<Utc>,
 ) -> rusqlite::Result<()> {
     let occasion = Occasion { at: now, run_id: Some(commit.run_id), connection: Some(commit.connection) };
@@ -289,7 +306,7 @@ fn is_excluded_for(
     commit: &CommitScope<'_>,
     row: i64,
     reason: &str,
-    stored: Option<&Stored>,
+    stored: Option<&Stored<'_>>,
     decision: Option<(Decision, Reason)>,
 ) -> rusqlite::Result<bool> {
     match stored {

@@ -148,25 +148,20 @@ impl fmt::Display for RegistryError {
             }
             Kind::UnknownApi(id) => write!(f, "registry {path} knows no API {id}"),
             Kind::UnknownRun(id) => write!(f, "registry {path} knows no run {id}"),
-            Kind::Io(_) => write!(f, "cannot reach registry {path}"),
-            Kind::Sqlite(_) => write!(f, "SQLite failed on registry {path}"),
-            Kind::Migration(_) => {
-                write!(f, "registry {path} could not be brought to this version's schema; it was left as it was")
+            Kind::Io(cause) => write!(f, "cannot reach registry {path}: {cause}"),
+            Kind::Sqlite(cause) => write!(f, "SQLite failed on registry {path}: {cause}"),
+            Kind::Migration(cause) => {
+                write!(
+                    f,
+                    "registry {path} could not be brought to this version's schema and was left as it was: {cause}"
+                )
             }
         }
     }
 }
 
-impl Error for RegistryError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.kind {
-            RegistryErrorKind::Io(source) => Some(source),
-            RegistryErrorKind::Sqlite(source) => Some(source),
-            RegistryErrorKind::Migration(source) => Some(source),
-            _ => None,
-        }
-    }
-}
+/// The sentence says the cause too, so there is no source to be told a second time.
+impl Error for RegistryError {}
 
 impl From<rusqlite::Error> for RegistryErrorKind {
     fn from(error: rusqlite::Error) -> Self {

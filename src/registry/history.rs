@@ -164,7 +164,7 @@ pub(super) fn add(
 /// The row of an API.
 pub(super) fn row_of(sql: &Connection, id: &ApiId) -> Result<i64, RegistryErrorKind> {
     let mut statement = sql.prepare_cached(
-        "SELECT id FROM apis WHERE partition = ?1 AND account_id = ?2 AND region = ?3 AND api_id = ?4",
+        "SELECT id FROM apis WHERE api_id = ?4 AND partition = ?1 AND account_id = ?2 AND region = ?3",
     )?;
     let parameters = (&id.partition, &id.account_id, &id.region, &id.api_id);
     let row = statement.query_row(parameters, |row| row.get(0)).optional()?;

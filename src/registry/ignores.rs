@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::history::{self, HistoryEvent, Occasion};
 use super::values::{self, At};
-use super::{Reader, Registry, RegistryError};
+use super::{Reader, Registry, RegistryError, known};
 use crate::inventory::ApiId;
 
 /// An API that a person keeps out.
@@ -43,6 +43,7 @@ impl Registry {
                 "INSERT OR REPLACE INTO ignores (api, reason, until, by, at) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
             .execute((api, reason, &until, by, At(now)))?;
+            known::changed(sql, api)?;
             let occasion = Occasion { at: now, run_id: None, connection: None };
             let detail = json!({ "reason": reason, "until": until, "by": by });
             Ok(history::add(sql, api, occasion, HistoryEvent::Ignored, &detail)?)
@@ -58,6 +59,7 @@ impl Registry {
             let api = history::row_of(sql, id)?;
             let removed = sql.prepare_cached("DELETE FROM ignores WHERE api = ?1")?.execute([api])? > 0;
             if removed {
+                known::changed(sql, api)?;
                 let occasion = Occasion { at: now, run_id: None, connection: None };
                 history::add(sql, api, occasion, HistoryEvent::Unignored, &json!({ "by": by }))?;
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::values::{self, word, word_or_none};
 use super::{Reader, RegistryError, baseline};
@@ -18,22 +18,9 @@ impl Reader {
     pub fn known(&self, connection: &str, scope: &Scope) -> Result<Known, RegistryError> {
         self.read(|sql| {
             let apis = load(sql, connection, scope)?;
-            let apis = apis.into_iter().map(|(id, stored)| (id, stored.known)).collect();
             Ok(Known { apis, scope: load_scope(sql, connection, scope)? })
         })
     }
-}
-
-/// An API as the tables hold it: what a plan knows of it, and what only a commit needs.
-#[derive(Debug)]
-pub(super) struct Stored {
-    pub(super) row: i64,
-    pub(super) known: KnownApi,
-    pub(super) details_error: Option<String>,
-    pub(super) date_unknown: bool,
-    /// How many deliveries each target's picture of it took.
-    pub(super) revisions: BTreeMap<String, u64>,
-    pub(super) addresses: BTreeMap<String, Address>,
 }
 
 /// A row of `instances`.
@@ -57,15 +44,36 @@ pub(super) fn load_scope(sql: &Connection, connection: &str, scope: &Scope) -> r
         Some(row) => values::time(row, 0)?,
         None => None,
     };
-    Ok(KnownScope { suspicious_since, first_look: baseline::first_look(sql, connection, scope)? })
+    let first_look = baseline::first_look(sql, connection, scope)?;
+    Ok(KnownScope { suspicious_since, first_look, revision: revision(sql, scope)? })
+}
+
+/// How often the scope's APIs were changed.
+pub(super) fn revision(sql: &Connection, scope: &Scope) -> rusqlite::Result<u64> {
+    let mut statement = sql.prepare_cached(
+        "SELECT revision FROM scope_revisions WHERE partition = ?1 AND account_id = ?2 AND region = ?3 AND family = ?4",
+    )?;
+    let parameters = (&scope.partition, &scope.account_id, &scope.region, scope.family.as_str());
+    Ok(statement.query_row(parameters, |row| values::counted(row, 0)).optional()?.unwrap_or(0))
+}
+
+/// Counts a change of an API, so that plans made before it are refused.
+pub(super) fn changed(sql: &Connection, api: i64) -> rusqlite::Result<()> {
+    let mut statement = sql.prepare_cached(
+        "INSERT INTO scope_revisions (partition, account_id, region, family, revision)
+         SELECT partition, account_id, region, family, 1 FROM apis WHERE id = ?1
+         ON CONFLICT DO UPDATE SET revision = revision + 1",
+    )?;
+    statement.execute([api])?;
+    Ok(())
 }
 
 /// Every API of a scope.
-pub(super) fn load(sql: &Connection, connection: &str, scope: &Scope) -> rusqlite::Result<BTreeMap<ApiId, Stored>> {
+pub(super) fn load(sql: &Connection, connection: &str, scope: &Scope) -> rusqlite::Result<BTreeMap<ApiId, KnownApi>> {
     let mut statement = sql.prepare_cached(
         "SELECT a.id, a.api_id, a.protocol, a.name, a.description, a.version, a.endpoint_type, a.tags, a.stages,
                 a.details_error, a.created_at, a.state, a.onboarded_at, a.absent_since,
-                d.decision, d.reason, d.chosen, d.awaiting, d.date_unknown, d.left_out, i.reason, i.until
+                d.decision, d.reason, d.chosen, d.awaiting, d.left_out, i.reason, i.until
          FROM apis a
          LEFT JOIN decisions d ON d.api = a.id AND d.connection = :connection
          LEFT JOIN ignores i ON i.api = a.id
@@ -76,27 +84,25 @@ pub(super) fn load(sql: &Connection, connection: &str, scope: &Scope) -> rusqlit
         ":connection": connection, ":partition": scope.partition, ":account": scope.account_id,
         ":region": scope.region, ":family": family,
     })?;
-    let mut by_row = HashMap::new();
+    let mut by_row: HashMap<i64, KnownApi> = HashMap::new();
     while let Some(row) = rows.next()? {
-        let stored = api(row, scope)?;
-        by_row.insert(stored.row, stored);
+        by_row.insert(row.get(0)?, api(row, scope)?);
     }
     load_addresses(sql, scope, &mut by_row)?;
     load_told(sql, scope, &mut by_row)?;
-    Ok(by_row.into_values().map(|stored| (stored.known.api.id.clone(), stored)).collect())
+    Ok(by_row.into_values().map(|known| (known.api.id.clone(), known)).collect())
 }
 
-fn api(row: &Row<'_>, scope: &Scope) -> rusqlite::Result<Stored> {
+fn api(row: &Row<'_>, scope: &Scope) -> rusqlite::Result<KnownApi> {
     let id = ApiId {
         partition: scope.partition.clone(),
         account_id: scope.account_id.clone(),
         region: scope.region.clone(),
         api_id: row.get(1)?,
     };
-    let details_error: Option<String> = row.get(9)?;
     let details = match values::json_or_none(row, 8)? {
         Some(stages) => Details::Read(stages),
-        None => Details::Unreadable { cause: details_error.clone().unwrap_or_default() },
+        None => Details::Unreadable { cause: row.get::<_, Option<String>>(9)?.unwrap_or_default() },
     };
     let api = Api {
         id,
@@ -112,30 +118,22 @@ fn api(row: &Row<'_>, scope: &Scope) -> rusqlite::Result<Stored> {
     };
     let decided = row.get::<_, Option<bool>>(16)?.is_some();
     let last = word_or_none(row, 14, Decision::parse)?.zip(word_or_none(row, 15, Reason::parse)?);
-    let ignored = match row.get::<_, Option<String>>(20)? {
-        Some(reason) => Some(Ignored { reason, until: values::date(row, 21)? }),
+    let ignored = match row.get::<_, Option<String>>(19)? {
+        Some(reason) => Some(Ignored { reason, until: values::date(row, 20)? }),
         None => None,
     };
-    let known = KnownApi {
+    Ok(KnownApi {
         api,
         state: word_or_none(row, 11, ApiState::parse)?,
         chosen: decided && row.get(16)?,
         awaiting: decided && row.get(17)?,
         last,
-        left_out: if decided { values::names(row, 19)? } else { BTreeSet::new() },
+        left_out: if decided { values::names(row, 18)? } else { BTreeSet::new() },
         instances: BTreeMap::new(),
         told: BTreeMap::new(),
         absent_since: values::time(row, 13)?,
         ignored,
         onboarded_at: values::time(row, 12)?,
-    };
-    Ok(Stored {
-        row: row.get(0)?,
-        known,
-        details_error,
-        date_unknown: decided && row.get(18)?,
-        revisions: BTreeMap::new(),
-        addresses: BTreeMap::new(),
     })
 }
 
@@ -147,7 +145,7 @@ pub(super) fn tags(row: &Row<'_>, column: usize) -> rusqlite::Result<BTreeMap<St
     }
 }
 
-fn load_addresses(sql: &Connection, scope: &Scope, apis: &mut HashMap<i64, Stored>) -> rusqlite::Result<()> {
+fn load_addresses(sql: &Connection, scope: &Scope, apis: &mut HashMap<i64, KnownApi>) -> rusqlite::Result<()> {
     let mut statement = sql.prepare_cached(
         "SELECT i.url, i.stage, i.kind, i.callable, i.created_at, i.deployed_at, i.seen, i.registered, i.absent_since, i.api
          FROM apis a JOIN instances i ON i.api = a.id
@@ -155,12 +153,23 @@ fn load_addresses(sql: &Connection, scope: &Scope, apis: &mut HashMap<i64, Store
     )?;
     let mut rows = statement.query((&scope.partition, &scope.account_id, &scope.region, scope.family.as_str()))?;
     while let Some(row) = rows.next()? {
-        let address = address(row)?;
-        let Some(stored) = apis.get_mut(&row.get(9)?) else { continue };
-        stored.add(address);
+        let Some(known) = apis.get_mut(&row.get(9)?) else { continue };
+        let Address { instance, seen, registered, absent_since } = address(row)?;
+        match (seen, registered) {
+            (true, true) => {
+                known
+                    .instances
+                    .insert(instance.url.clone(), KnownInstance { instance: instance.clone(), absent_since });
+                known.api.instances.push(instance);
+            }
+            (true, false) => known.api.instances.push(instance),
+            (false, _) => {
+                known.instances.insert(instance.url.clone(), KnownInstance { instance, absent_since });
+            }
+        }
     }
-    for stored in apis.values_mut() {
-        stored.sort();
+    for known in apis.values_mut() {
+        sort(&mut known.api.instances);
     }
     Ok(())
 }
@@ -183,35 +192,15 @@ pub(super) fn sort(instances: &mut [Instance]) {
     instances.sort_by(|a, b| (&a.stage, a.kind, &a.url).cmp(&(&b.stage, b.kind, &b.url)));
 }
 
-impl Stored {
-    fn add(&mut self, address: Address) {
-        let url = address.instance.url.clone();
-        if address.seen {
-            self.known.api.instances.push(address.instance.clone());
-        }
-        if address.registered {
-            let known = KnownInstance { instance: address.instance.clone(), absent_since: address.absent_since };
-            self.known.instances.insert(url.clone(), known);
-        }
-        self.addresses.insert(url, address);
-    }
-
-    fn sort(&mut self) {
-        sort(&mut self.known.api.instances);
-    }
-}
-
-fn load_told(sql: &Connection, scope: &Scope, apis: &mut HashMap<i64, Stored>) -> rusqlite::Result<()> {
+fn load_told(sql: &Connection, scope: &Scope, apis: &mut HashMap<i64, KnownApi>) -> rusqlite::Result<()> {
     let mut statement = sql.prepare_cached(
-        "SELECT t.api, t.target, t.urls, t.gone, t.revision FROM apis a JOIN told t ON t.api = a.id
+        "SELECT t.api, t.target, t.urls, t.gone FROM apis a JOIN told t ON t.api = a.id
          WHERE a.partition = ?1 AND a.account_id = ?2 AND a.region = ?3 AND a.family = ?4",
     )?;
     let mut rows = statement.query((&scope.partition, &scope.account_id, &scope.region, scope.family.as_str()))?;
     while let Some(row) = rows.next()? {
-        let Some(stored) = apis.get_mut(&row.get(0)?) else { continue };
-        let target: String = row.get(1)?;
-        stored.revisions.insert(target.clone(), values::counted(row, 4)?);
-        stored.known.told.insert(target, Told { urls: values::names(row, 2)?, gone: row.get(3)? });
+        let Some(known) = apis.get_mut(&row.get(0)?) else { continue };
+        known.told.insert(row.get(1)?, Told { urls: values::names(row, 2)?, gone: row.get(3)? });
     }
     Ok(())
 }

@@ -113,22 +113,24 @@ impl Reader {
     /// # Errors
     /// `CopyExists`, and what SQLite and the disk may refuse; no part of a copy is left behind then.
     pub fn backup(&self, file: &Path) -> Result<(), RegistryError> {
-        let copied = || -> Result<(), RegistryErrorKind> {
-            match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    return Err(RegistryErrorKind::CopyExists(file.to_owned()));
-                }
-                made => made?,
-            };
-            let copied = copy(&self.connection, file);
-            if copied.is_err() {
-                // What matters is why the copy failed; an empty file that stays says nothing wrong.
-                let _tidied = fs::remove_file(file);
-            }
-            copied
-        };
-        copied().map_err(|kind| RegistryError::new(&self.path, kind))
+        copy_to_new_file(&self.connection, file).map_err(|kind| RegistryError::new(&self.path, kind))
     }
+}
+
+/// Copies an open registry to a file that does not exist yet, with mode 0600, and sees it safely on disk.
+pub(super) fn copy_to_new_file(from: &Connection, file: &Path) -> Result<(), RegistryErrorKind> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(RegistryErrorKind::CopyExists(file.to_owned()));
+        }
+        made => made?,
+    };
+    let copied = copy(from, file);
+    if copied.is_err() {
+        // What matters is why the copy failed; an empty file that stays does no harm.
+        let _tidied = fs::remove_file(file);
+    }
+    copied
 }
 
 fn copy(from: &Connection, file: &Path) -> Result<(), RegistryErrorKind> {

@@ -37,6 +37,7 @@ mod values;
 use std::fs::OpenOptions;
 use std::io;
 use std::ops::Deref;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -149,7 +150,7 @@ impl Registry {
     pub fn open_read(path: &Path) -> Result<Reader, RegistryError> {
         let place = existing(path)?;
         let opened = || -> Result<Connection, RegistryErrorKind> {
-            let connection = match readable(&path.to_string_lossy(), OpenFlags::empty()) {
+            let connection = match readable(path, OpenFlags::empty()) {
                 Err(error) if needs_shared_memory(&error) => open_immutable(path)?,
                 other => other?,
             };
@@ -239,7 +240,7 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "foreign_keys", true)
 }
 
-fn readable(name: &str, more: OpenFlags) -> rusqlite::Result<Connection> {
+fn readable(name: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
     let connection = Connection::open_with_flags(name, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -257,8 +258,18 @@ fn open_immutable(path: &Path) -> Result<Connection, RegistryErrorKind> {
     if place::beside(path, "-wal").metadata().is_ok_and(|log| log.len() > 0) {
         return Err(RegistryErrorKind::UnreadableLog);
     }
-    let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-    Ok(readable(&format!("file:{path}?immutable=1"), OpenFlags::SQLITE_OPEN_URI)?)
+    let mut name = String::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => name.push(char::from(*byte)),
+            _ => {
+                name.push('%');
+                name.push_str(&outbox::hex(&[*byte]));
+            }
+        }
+    }
+    name.push_str("?immutable=1");
+    Ok(readable(Path::new(&name), OpenFlags::SQLITE_OPEN_URI)?)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The ways in which a person may name an API.
 
+use crate::config::regions::partition_of;
 use crate::inventory::ApiId;
 
 /// An API as a person named it; several APIs may answer to it.
@@ -52,6 +53,22 @@ impl ApiRef {
                 "`{text}` names no API; give its id, region/id, account/region/id, its ARN or one of its URLs"
             )),
         }
+    }
+}
+
+impl ApiRef {
+    /// What the address itself says of the API, where it is one of AWS's own (`ID.execute-api.REGION.…`): id and region.
+    #[must_use]
+    pub fn of_own_address(&self) -> Option<Self> {
+        let Self::Url(bare) = self else { return None };
+        let (api_id, region) = (id_in_host(bare)?, bare.split(['/', ':']).next()?.split('.').nth(2)?);
+        let partition = partition_of(region)?;
+        Some(Self::Parts {
+            partition: Some(partition.to_owned()),
+            account_id: None,
+            region: Some(region.to_owned()),
+            api_id: api_id.to_owned(),
+        })
     }
 }
 
@@ -169,5 +186,25 @@ mod tests {
         assert_eq!(id_in_host("a1b2c3.execute-api.eu-west-1.amazonaws.com/prod"), Some("a1b2c3"));
         assert_eq!(id_in_host("a1b2c3-vpce-0f1e.execute-api.eu-west-1.amazonaws.com/prod"), Some("a1b2c3"));
         assert_eq!(id_in_host("api.example.com/prod"), None);
+    }
+
+    #[test]
+    fn an_address_of_aws_names_id_and_region_by_itself() {
+        let own = |url: &str| ApiRef::parse(url).unwrap().of_own_address();
+        for url in [
+            "https://a1b2c3.execute-api.eu-west-1.amazonaws.com/prod/orders/17",
+            "wss://A1B2C3.execute-api.eu-west-1.amazonaws.com",
+            "a1b2c3-vpce-0f00.execute-api.eu-west-1.amazonaws.com/prod",
+        ] {
+            assert_eq!(own(url), Some(parts(Some("aws"), None, Some("eu-west-1"))), "{url}");
+        }
+        assert_eq!(
+            own("https://a1b2c3.execute-api.cn-north-1.amazonaws.com.cn/prod"),
+            Some(parts(Some("aws-cn"), None, Some("cn-north-1")))
+        );
+        for url in ["https://api.shop.example/orders", "https://a1b2c3.execute-api.example", "https://x.execute-api"] {
+            assert_eq!(own(url), None, "{url}");
+        }
+        assert_eq!(ApiRef::parse("a1b2c3").unwrap().of_own_address(), None);
     }
 }

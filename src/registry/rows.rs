@@ -1,42 +1,137 @@
 //! Writing one API: its facts, addresses and decision. Only what changed is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, named_params};
 
-use super::known::{Address, Stored};
+use super::known::{Address, address};
 use super::runs::RunId;
-use super::values::{At, at, to_json};
-use crate::inventory::{Api, Details};
-use crate::plan::{ApiState, Entry};
+use super::values::{At, at, counted, to_json};
+use crate::inventory::{Api, Details, Instance, Scope};
+use crate::plan::{ApiState, Decision, Entry, KnownApi, Reason};
+
+/// What a commit must know of a row to tell whether an entry changes it, besides what the plan was made from.
+#[derive(Debug)]
+pub(super) struct Brief {
+    row: i64,
+    details_error: Option<String>,
+    /// Absent where the connection never decided.
+    date_unknown: Option<bool>,
+}
+
+/// The rows of a scope by API id.
+pub(super) fn briefs(sql: &Connection, connection: &str, scope: &Scope) -> rusqlite::Result<HashMap<String, Brief>> {
+    let mut statement = sql.prepare_cached(
+        "SELECT a.api_id, a.id, a.details_error, d.date_unknown
+         FROM apis a LEFT JOIN decisions d ON d.api = a.id AND d.connection = ?5
+         WHERE a.partition = ?1 AND a.account_id = ?2 AND a.region = ?3 AND a.family = ?4",
+    )?;
+    let family = scope.family.as_str();
+    let parameters = (&scope.partition, &scope.account_id, &scope.region, family, connection);
+    let rows = statement.query_map(parameters, |row| {
+        Ok((row.get(0)?, Brief { row: row.get(1)?, details_error: row.get(2)?, date_unknown: row.get(3)? }))
+    })?;
+    rows.collect()
+}
+
+/// An API as the tables hold it, for one that changes.
+#[derive(Debug)]
+pub(super) struct Stored<'a> {
+    pub(super) known: &'a KnownApi,
+    row: i64,
+    details_error: Option<String>,
+    date_unknown: Option<bool>,
+    /// How many deliveries each target's picture of it took.
+    pub(super) revisions: BTreeMap<String, u64>,
+    addresses: BTreeMap<String, Address>,
+}
+
+impl<'a> Stored<'a> {
+    /// Reads what a [`Brief`] leaves out.
+    pub(super) fn load(sql: &Connection, brief: Brief, known: &'a KnownApi) -> rusqlite::Result<Self> {
+        let Brief { row, details_error, date_unknown } = brief;
+        let mut statement = sql.prepare_cached("SELECT target, revision FROM told WHERE api = ?1")?;
+        let revisions = statement.query_map([row], |row| Ok((row.get(0)?, counted(row, 1)?)))?;
+        let revisions = revisions.collect::<Result<_, _>>()?;
+        let mut statement = sql.prepare_cached(
+            "SELECT url, stage, kind, callable, created_at, deployed_at, seen, registered, absent_since
+             FROM instances WHERE api = ?1",
+        )?;
+        let addresses = statement.query_map([row], |row| Ok((row.get(0)?, address(row)?)))?;
+        let addresses = addresses.collect::<Result<_, _>>()?;
+        Ok(Self { known, row, details_error, date_unknown, revisions, addresses })
+    }
+}
+
+/// Whether an entry would leave every row of its API as it is.
+pub(super) fn is_unchanged(entry: &Entry, known: &KnownApi, brief: &Brief) -> bool {
+    !enters(entry)
+        && same_row(entry, known, known.onboarded_at, brief.details_error.as_ref())
+        && (entry.api.instances == known.api.instances || !reads_addresses(entry))
+        && entry.instances == known.instances
+        && same_decision(entry, known, brief.date_unknown)
+        && entry.told.is_empty()
+        && entry.messages.is_empty()
+}
+
+/// Whether an API becomes onboarded.
+fn enters(entry: &Entry) -> bool {
+    entry.after == Some(ApiState::Onboarded) && entry.before != Some(ApiState::Onboarded)
+}
+
+/// Whether this look says which addresses there are.
+fn reads_addresses(entry: &Entry) -> bool {
+    entry.seen && matches!(entry.api.details, Details::Read(_))
+}
+
+/// Why the stages cannot be read, after this look.
+fn details_error<'a>(entry: &'a Entry, before: Option<&'a String>) -> Option<&'a String> {
+    match &entry.api.details {
+        _ if !entry.seen => before,
+        Details::Unreadable { cause } => Some(cause),
+        Details::Read(_) => None,
+    }
+}
+
+fn same_row(
+    entry: &Entry,
+    known: &KnownApi,
+    onboarded_at: Option<DateTime<Utc>>,
+    error_before: Option<&String>,
+) -> bool {
+    same_facts(&entry.api, &known.api)
+        && entry.after == known.state
+        && entry.absent_since == known.absent_since
+        && onboarded_at == known.onboarded_at
+        && details_error(entry, error_before) == error_before
+}
+
+fn same_decision(entry: &Entry, known: &KnownApi, date_unknown: Option<bool>) -> bool {
+    entry.decision == known.last
+        && entry.chosen == known.chosen
+        && entry.awaiting == known.awaiting
+        && entry.left_out == known.left_out
+        && Some(entry.date_unknown) == date_unknown
+}
 
 /// Writes an entry's API; answers its row and when it was onboarded.
 pub(super) fn write_api(
     sql: &Connection,
     entry: &Entry,
-    stored: Option<&Stored>,
+    stored: Option<&Stored<'_>>,
     now: DateTime<Utc>,
 ) -> rusqlite::Result<(i64, Option<DateTime<Utc>>)> {
-    let enters = entry.after == Some(ApiState::Onboarded) && entry.before != Some(ApiState::Onboarded);
-    let onboarded_at = if enters { Some(now) } else { stored.and_then(|stored| stored.known.onboarded_at) };
-    let details_error = match &entry.api.details {
-        Details::Unreadable { cause } if entry.seen => Some(cause.clone()),
-        _ if entry.seen => None,
-        _ => stored.and_then(|stored| stored.details_error.clone()),
-    };
+    let before = stored.and_then(|stored| stored.known.onboarded_at);
+    let onboarded_at = if enters(entry) { Some(now) } else { before };
+    let error_before = stored.and_then(|stored| stored.details_error.as_ref());
+    let error = details_error(entry, error_before).map(String::as_str);
     let Some(stored) = stored else {
-        let row = insert(sql, entry, details_error.as_deref(), onboarded_at, now)?;
+        let row = insert(sql, entry, error, onboarded_at, now)?;
         return Ok((row, onboarded_at));
     };
-    let known = &stored.known;
-    let same = same_facts(&entry.api, &known.api)
-        && entry.after == known.state
-        && entry.absent_since == known.absent_since
-        && onboarded_at == known.onboarded_at
-        && details_error == stored.details_error;
-    if !same {
-        update(sql, stored, entry, details_error.as_deref(), onboarded_at)?;
+    if !same_row(entry, stored.known, onboarded_at, error_before) {
+        update(sql, stored, entry, error, onboarded_at)?;
     }
     Ok((stored.row, onboarded_at))
 }
@@ -104,7 +199,7 @@ fn insert(
 
 fn update(
     sql: &Connection,
-    stored: &Stored,
+    stored: &Stored<'_>,
     entry: &Entry,
     details_error: Option<&str>,
     onboarded_at: Option<DateTime<Utc>>,
@@ -141,10 +236,10 @@ fn update(
 }
 
 /// The addresses that an entry leaves behind, by URL: seen ones and registered ones.
-fn addresses(entry: &Entry, stored: Option<&Stored>) -> BTreeMap<String, Address> {
+fn addresses(entry: &Entry, stored: Option<&Stored<'_>>) -> BTreeMap<String, Address> {
     let mut addresses = BTreeMap::new();
     let registered = |url: &str| entry.instances.get(url);
-    let mut add = |instance: &crate::inventory::Instance| {
+    let mut add = |instance: &Instance| {
         let known = registered(&instance.url);
         addresses.entry(instance.url.clone()).or_insert_with(|| Address {
             instance: instance.clone(),
@@ -153,7 +248,7 @@ fn addresses(entry: &Entry, stored: Option<&Stored>) -> BTreeMap<String, Address
             absent_since: known.and_then(|known| known.absent_since),
         });
     };
-    if entry.seen && matches!(entry.api.details, Details::Read(_)) {
+    if reads_addresses(entry) {
         entry.api.instances.iter().for_each(&mut add);
     } else {
         let before = stored.into_iter().flat_map(|stored| stored.addresses.values());
@@ -175,7 +270,7 @@ pub(super) fn write_addresses(
     sql: &Connection,
     row: i64,
     entry: &Entry,
-    stored: Option<&Stored>,
+    stored: Option<&Stored<'_>>,
 ) -> rusqlite::Result<()> {
     let nothing = BTreeMap::new();
     let before = stored.map_or(&nothing, |stored| &stored.addresses);
@@ -214,17 +309,10 @@ pub(super) fn write_decision(
     connection: &str,
     run_id: RunId,
     entry: &Entry,
-    stored: Option<&Stored>,
+    stored: Option<&Stored<'_>>,
     now: DateTime<Utc>,
 ) -> rusqlite::Result<()> {
-    let same = stored.is_some_and(|stored| {
-        let known = &stored.known;
-        entry.decision == known.last
-            && entry.chosen == known.chosen
-            && entry.awaiting == known.awaiting
-            && entry.left_out == known.left_out
-            && entry.date_unknown == stored.date_unknown
-    });
+    let same = stored.is_some_and(|stored| same_decision(entry, stored.known, stored.date_unknown));
     if same {
         return Ok(());
     }
@@ -241,8 +329,8 @@ pub(super) fn write_decision(
     statement.execute((
         row,
         connection,
-        decision.map(crate::plan::Decision::as_str),
-        reason.map(crate::plan::Reason::as_str),
+        decision.map(Decision::as_str),
+        reason.map(Reason::as_str),
         entry.chosen,
         entry.awaiting,
         entry.date_unknown,

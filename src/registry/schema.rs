@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
+use super::maintenance::copy_to_new_file;
 use super::place::beside;
 use super::{RegistryErrorKind, locks};
 
@@ -82,7 +83,10 @@ pub(super) fn bring_up(
         return Ok(());
     }
     match found {
-        Found::Empty => connection.pragma_update(None, "application_id", APPLICATION_ID)?,
+        Found::Empty => {
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+            connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+        }
         Found::Version(version) => keep_copy(connection, path, version)?,
     }
     connection.set_transaction_behavior(TransactionBehavior::Immediate);
@@ -110,19 +114,10 @@ fn keep_copy(connection: &Connection, path: &Path, version: usize) -> Result<(),
     let copy = copy_path(path, version);
     let unfinished = beside(&copy, ".unfinished");
     remove_if_there(&unfinished)?;
-    let name = unfinished.to_string_lossy().into_owned();
-    connection.execute("VACUUM INTO ?1", [name])?;
-    restrict(&unfinished)?;
-    File::open(&unfinished)?.sync_all()?;
+    copy_to_new_file(connection, &unfinished)?;
     fs::rename(&unfinished, &copy)?;
     File::open(super::place::directory_of(path))?.sync_all()?;
     Ok(())
-}
-
-/// Lets only the owner read and write a file.
-pub(super) fn restrict(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {

@@ -2,28 +2,70 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::context::Request;
 use crate::config::Connection;
-use crate::inventory::{AccountTrouble, Scope, ScopeState};
+use crate::inventory::{AccountTrouble, Scope, ScopeState, Trouble};
 use crate::plan::{Known, Plan};
 use crate::registry::locks::{self, Lock, LockedBy, Locking};
 use crate::registry::{
-    Commit, CommitScope, Counts, NewRun, Outcome, Registry, RegistryError, RunError, RunId, Trigger,
+    Commit, CommitScope, Counts, NewRun, Outcome, Reader, Registry, RegistryError, RunError, RunId, Trigger,
 };
 
 /// An open registry, shared by the runs of a process; there is one writer.
 pub type SharedRegistry = Arc<Mutex<Registry>>;
 
+/// The registry that a process works with.
+#[derive(Clone, Debug, Default)]
+pub enum Shelf {
+    /// There is none, and none is to be made.
+    #[default]
+    Empty,
+    /// It is only looked at.
+    Read(Arc<Mutex<Reader>>),
+    /// It is written too.
+    Write(SharedRegistry),
+}
+
+impl Shelf {
+    /// A registry that is only looked at.
+    #[must_use]
+    pub fn read(reader: Reader) -> Self {
+        Self::Read(Arc::new(Mutex::new(reader)))
+    }
+
+    /// A registry that is written.
+    #[must_use]
+    pub fn write(registry: Registry) -> Self {
+        Self::Write(Arc::new(Mutex::new(registry)))
+    }
+
+    /// Looks something up; `None` where there is no registry.
+    ///
+    /// # Errors
+    /// Whatever `body` refuses.
+    pub fn look_up<T>(
+        &self,
+        body: impl FnOnce(&Reader) -> Result<T, RegistryError>,
+    ) -> Result<Option<T>, RegistryError> {
+        match self {
+            Self::Empty => Ok(None),
+            Self::Read(reader) => body(&reader.lock().unwrap_or_else(PoisonError::into_inner)).map(Some),
+            Self::Write(registry) => body(&lock(registry)).map(Some),
+        }
+    }
+}
+
 /// An interrupted run is carried on for this long; after that a new one looks at everything.
-const RESUME_WITHIN: chrono::TimeDelta = chrono::TimeDelta::hours(6);
+const RESUME_WITHIN: TimeDelta = TimeDelta::hours(6);
 
 /// The registry of a run, or none.
 #[derive(Clone, Debug)]
 pub(super) struct Book {
-    registry: Option<SharedRegistry>,
+    shelf: Shelf,
 }
 
 /// A run that was begun, with what makes it the only one of its connection.
@@ -60,22 +102,35 @@ pub(super) struct ScopeCommit {
     pub(super) notes: Vec<String>,
 }
 
+/// How a run ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) outcome: Outcome,
+    pub(super) counts: Counts,
+    pub(super) error: Option<RunError>,
+}
+
 impl Book {
-    pub(super) fn new(registry: Option<SharedRegistry>) -> Self {
-        Self { registry }
+    pub(super) fn new(shelf: Shelf) -> Self {
+        Self { shelf }
     }
 
-    /// Runs `body` on the registry, away from the asynchronous threads; `None` where there is no registry.
+    /// Looks something up, away from the asynchronous threads; `None` where there is no registry.
+    async fn look_up<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&Reader) -> Result<T, RegistryError> + Send + 'static,
+    ) -> Result<Option<T>, RegistryError> {
+        let shelf = self.shelf.clone();
+        away(move || shelf.look_up(body)).await
+    }
+
+    /// Writes something, away from the asynchronous threads; `None` where there is no registry to write to.
     async fn with<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Registry) -> Result<T, RegistryError> + Send + 'static,
     ) -> Result<Option<T>, RegistryError> {
-        let Some(registry) = self.registry.clone() else { return Ok(None) };
-        let task = tokio::task::spawn_blocking(move || body(&mut lock(&registry)));
-        match task.await {
-            Ok(result) => result.map(Some),
-            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-        }
+        let Shelf::Write(registry) = self.shelf.clone() else { return Ok(None) };
+        away(move || body(&mut lock(&registry)).map(Some)).await
     }
 
     /// Makes the run the only one of its connection and begins it. It carries on what an interrupted run left, where that was
@@ -124,7 +179,7 @@ impl Book {
     /// What is remembered of a scope; nothing where there is no registry.
     pub(super) async fn known(&self, connection: &str, scope: &Scope) -> Result<Known, RegistryError> {
         let (connection, scope) = (connection.to_owned(), scope.clone());
-        let known = self.with(move |registry| registry.known(&connection, &scope)).await?;
+        let known = self.look_up(move |registry| registry.known(&connection, &scope)).await?;
         Ok(known.unwrap_or_else(first_look))
     }
 
@@ -135,7 +190,7 @@ impl Book {
         scopes: BTreeSet<Scope>,
     ) -> Result<u64, RegistryError> {
         let connection = connection.to_owned();
-        let awaiting = self.with(move |registry| registry.awaiting_count(&connection, &scopes)).await?;
+        let awaiting = self.look_up(move |registry| registry.awaiting_count(&connection, &scopes)).await?;
         Ok(awaiting.unwrap_or_default())
     }
 
@@ -175,15 +230,38 @@ impl Book {
         self.with(move |registry| registry.record_account(run_id, &account, explained, now)).await.map(|_| ())
     }
 
+    /// Writes down scopes that a run did not come to.
+    pub(super) async fn record_unreached(
+        &self,
+        run_id: RunId,
+        scopes: Vec<(Scope, Trouble)>,
+        now: DateTime<Utc>,
+    ) -> Result<(), RegistryError> {
+        let record = move |registry: &mut Registry| {
+            scopes
+                .iter()
+                .try_for_each(|(scope, trouble)| registry.record_scope(run_id, scope, None, trouble, false, now))
+        };
+        self.with(record).await.map(|_| ())
+    }
+
+    /// Ends a run, and forgets the details of those that are older than `keep`.
     pub(super) async fn finish(
         &self,
         run_id: RunId,
-        outcome: Outcome,
-        counts: Counts,
-        error: Option<RunError>,
+        ended: Ended,
+        keep: Duration,
         now: DateTime<Utc>,
     ) -> Result<(), RegistryError> {
-        self.with(move |registry| registry.finish_run(run_id, outcome, &counts, error.as_ref(), now)).await.map(|_| ())
+        let finish = move |registry: &mut Registry| {
+            registry.finish_run(run_id, ended.outcome, &ended.counts, ended.error.as_ref(), now)?;
+            // What is too much is forgotten by the next run as well; this one is none the worse for it.
+            if let Err(error) = registry.prune(TimeDelta::from_std(keep).unwrap_or(TimeDelta::MAX), now) {
+                tracing::warn!("old runs were not forgotten: {error}");
+            }
+            Ok(())
+        };
+        self.with(finish).await.map(|_| ())
     }
 
     /// Queues everything that a connection onboarded for one target again; answers how many deliveries that are.
@@ -197,6 +275,14 @@ impl Book {
         let (target, connection, by) = (target.to_owned(), connection.to_owned(), by.to_owned());
         let queued = self.with(move |registry| registry.redeliver(&target, &connection, &by, now)).await?;
         Ok(queued.map_or(0, |queued| queued.first + queued.again))
+    }
+}
+
+/// Runs what blocks where blocking is allowed.
+async fn away<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
 }
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::book::SharedRegistry;
+use super::book::Shelf;
 use crate::config::Config;
 use crate::discovery::{Aws, Progress};
 use crate::inventory::Family;
@@ -20,8 +20,8 @@ pub struct Context {
     pub config: Arc<Config>,
     /// The way to AWS, with its limiter.
     pub aws: Arc<Aws>,
-    /// The registry; absent where there is none and none is to be made.
-    pub registry: Option<SharedRegistry>,
+    /// The registry.
+    pub registry: Shelf,
     /// Counters for a progress bar.
     pub progress: Progress,
     /// Ends runs: what was committed stays.

@@ -107,30 +107,37 @@ pub(super) fn set_out(
     (lookers, receiver)
 }
 
-/// The regions of an account that this run looks at, and how many scopes they hold.
-pub(super) fn regions(brief: &Brief, account: &Account) -> Vec<String> {
+/// The scopes of an account that this run looks at.
+pub(super) fn scopes(brief: &Brief, account: &Account) -> Vec<Scope> {
+    let scopes = |region| Family::ALL.map(|family| scope(account, region, family));
+    let regions = regions(brief, account);
+    regions.iter().flat_map(|region| scopes(region)).filter(|scope| !brief.done.contains(scope)).collect()
+}
+
+/// The regions of an account that this run looks at.
+fn regions(brief: &Brief, account: &Account) -> Vec<String> {
+    let open =
+        |region: &str| Family::ALL.into_iter().any(|family| !brief.done.contains(&scope(account, region, family)));
     let chosen = |region: &&String| {
         let asked = brief.region.as_ref().is_none_or(|only| only == *region);
         let named = brief.apis.is_empty() || brief.apis.iter().any(|api| names_place(api, account, region));
-        asked && named && !all_done(brief, account, region)
+        asked && named && open(region)
     };
     account.regions.iter().filter(chosen).cloned().collect()
+}
+
+fn scope(account: &Account, region: &str, family: Family) -> Scope {
+    Scope {
+        partition: account.partition.clone(),
+        account_id: account.account_id.clone(),
+        region: region.to_owned(),
+        family,
+    }
 }
 
 fn names_place(api: &NamedApi, account: &Account, region: &str) -> bool {
     let account = api.account.as_ref().is_none_or(|named| *named == account.account_id);
     account && api.region.as_ref().is_none_or(|named| named == region)
-}
-
-fn all_done(brief: &Brief, account: &Account, region: &str) -> bool {
-    Family::ALL.into_iter().all(|family| {
-        brief.done.contains(&Scope {
-            partition: account.partition.clone(),
-            account_id: account.account_id.clone(),
-            region: region.to_owned(),
-            family,
-        })
-    })
 }
 
 async fn look_at_account(

@@ -8,6 +8,6 @@ pub mod report;
 mod run;
 
 pub use approve::{Approval, approve};
-pub use book::SharedRegistry;
+pub use book::{SharedRegistry, Shelf};
 pub use context::{Candidate, Context, Mode, NamedApi, Pick, Request};
 pub use run::run;

@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::inventory::{AccountTrouble, Scope, ScopeState};
+use crate::inventory::{AccountTrouble, Scope, ScopeState, Trouble};
 use crate::plan::Settled;
 use crate::registry::{ApiDocument, Counts, Outcome, RunError, RunId, Trigger};
 
@@ -70,6 +70,19 @@ impl ScopeReport {
         }
     }
 
+    /// The row of a scope that the run did not come to.
+    #[must_use]
+    pub fn of_unreached(scope: &Scope, trouble: &Trouble) -> Self {
+        let settled = Settled {
+            state: trouble.state,
+            cause: Some(trouble.cause.clone()),
+            hint: trouble.hint.clone(),
+            proves_absence: false,
+            suspicious_since: None,
+        };
+        Self::of_scope(scope, &settled, false)
+    }
+
     /// The row of an account that was not entered.
     #[must_use]
     pub fn of_account(account: &AccountTrouble, explained: bool) -> Self {
@@ -117,4 +130,6 @@ pub struct RunReport {
     pub resumes: Option<RunId>,
     /// Rows that it wrote to the outbox.
     pub deliveries: u64,
+    /// What a person should know besides, one sentence.
+    pub notice: Option<String>,
 }

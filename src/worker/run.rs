@@ -14,13 +14,13 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use futures_util::stream;
 
-use super::book::{Book, Claim, ScopeCommit};
+use super::book::{Book, Claim, Ended, ScopeCommit};
 use super::context::{Candidate, Context, Mode, Pick, Request};
 use super::looking::{self, Brief, Hold, Planned};
 use super::report::{RunReport, ScopeReport, outcome};
 use crate::config::Connection;
 use crate::discovery::{self, Account};
-use crate::inventory::{AccountTrouble, ApiId, ScopeState};
+use crate::inventory::{AccountTrouble, ApiId, Scope, ScopeState, Trouble};
 use crate::plan::{ApiState, Decision, Entry, Rules, explained};
 use crate::registry::{ApiDocument, Commit, Counts, Outcome, RegistryError, RunError, RunId, Trigger};
 
@@ -43,6 +43,8 @@ pub async fn run(context: &Context, connection: &Connection, request: &Request) 
         request: request.clone(),
         counts: Counts::default(),
         deliveries: 0,
+        open: BTreeSet::new(),
+        notice: None,
         scopes: Vec::new(),
         apis: Vec::new(),
         book,
@@ -78,6 +80,10 @@ struct Run {
     claim: Claim,
     counts: Counts,
     deliveries: u64,
+    /// Scopes that it set out to look at and has not dealt with yet.
+    open: BTreeSet<Scope>,
+    /// What a person should know besides, one sentence.
+    notice: Option<String>,
     scopes: Vec<ScopeReport>,
     apis: Vec<ApiDocument>,
 }
@@ -98,7 +104,8 @@ impl Run {
             }
         }
         if accounts.is_empty() && self.scopes.is_empty() {
-            let account = self.request.account.as_deref().unwrap_or("that was asked for");
+            let of_api = || self.request.apis.iter().find_map(|api| api.account.as_deref());
+            let account = self.request.account.as_deref().or_else(of_api).unwrap_or("that was asked for");
             return Err(self.not_in_scope(&format!("account {account}")));
         }
         let brief = Arc::new(self.brief());
@@ -152,9 +159,9 @@ impl Run {
 
     /// Looks everywhere. What registers nothing is committed at once; the rest is returned.
     async fn look(&mut self, brief: &Arc<Brief>, accounts: Vec<Account>) -> Result<Vec<Planned>, Ending> {
-        let places: usize = accounts.iter().map(|account| looking::regions(brief, account).len()).sum();
-        self.context.progress.expect_scopes(2 * places as u64);
-        if places == 0 && self.claim.done.is_empty() && !accounts.is_empty() {
+        self.open = accounts.iter().flat_map(|account| looking::scopes(brief, account)).collect();
+        self.context.progress.expect_scopes(self.open.len() as u64);
+        if self.open.is_empty() && self.claim.done.is_empty() && !accounts.is_empty() {
             let named = brief.region.as_deref().or_else(|| brief.apis.iter().find_map(|api| api.region.as_deref()));
             return Err(self.not_in_scope(&format!("region {}", named.unwrap_or("that was asked for"))));
         }
@@ -211,15 +218,31 @@ impl Run {
     }
 
     /// `max_new` and `--pick`: turns what may not be registered now into what awaits approval.
-    async fn hold(&self, waiting: &mut [Planned]) -> Result<(), Ending> {
+    async fn hold(&mut self, waiting: &mut [Planned]) -> Result<(), Ending> {
         let hold = match (&self.request.pick, self.connection.entry.max_new) {
-            (Some(pick), _) => Hold::AllBut(Arc::new(picked(Arc::clone(pick), waiting).await?)),
+            (Some(pick), _) => {
+                let chosen = picked(Arc::clone(pick), waiting).await?;
+                let new: usize = waiting.iter().map(|planned| planned.plan.onboards()).sum();
+                if chosen.len() < new {
+                    let name = &self.connection.name;
+                    let left = new - chosen.len();
+                    self.notice = Some(format!(
+                        "{left} that were not picked await approval; `aboard approve {name}` registers them"
+                    ));
+                }
+                Hold::AllBut(Arc::new(chosen))
+            }
             (None, Some(most)) if !self.request.past_max_new && !waiting.is_empty() => {
                 let new: usize = waiting.iter().map(|planned| planned.plan.onboards()).sum();
                 // What an earlier run held back and this one did not see again belongs to the same flood.
                 let scopes = waiting.iter().map(|planned| planned.plan.scope.clone()).collect();
                 let held = self.book.awaiting_elsewhere(&self.connection.name, scopes).await?;
-                if new as u64 + held > most { Hold::All } else { Hold::Nothing }
+                if new as u64 + held > most {
+                    self.notice = Some(self.flood(new as u64 + held, most));
+                    Hold::All
+                } else {
+                    Hold::Nothing
+                }
             }
             _ => Hold::Nothing,
         };
@@ -227,6 +250,20 @@ impl Run {
             planned.hold(hold.clone());
         }
         Ok(())
+    }
+
+    /// Why nothing is registered, and what releases it, in one sentence.
+    fn flood(&self, new: u64, most: u64) -> String {
+        let name = &self.connection.name;
+        let (await_, was, release) = match self.claim.run_id {
+            Some(_) if new == 1 => ("awaits", "was", format!("`aboard approve {name}` registers them")),
+            Some(_) => ("await", "was", format!("`aboard approve {name}` registers them")),
+            None => ("would await", "would be", format!("`aboard onboard {name} --yes` would register them")),
+        };
+        let plural = if new == 1 { "" } else { "s" };
+        format!(
+            "{new} API{plural} {await_} approval: more new ones at once than max_new ({most}) allows, so none {was} registered; {release}"
+        )
     }
 
     async fn commit(&mut self, brief: &Brief, mut planned: Planned) -> Result<(), Ending> {
@@ -244,6 +281,7 @@ impl Run {
             }
         };
         let Planned { look, plan, explained, .. } = planned;
+        self.open.remove(&plan.scope);
         let row = ScopeReport {
             account_name: look.account_name,
             apis: look.apis.len() as u64,
@@ -321,7 +359,28 @@ impl Run {
         }
     }
 
+    /// Scopes that an interrupted run did not come to, or whose commit it did not come to.
+    async fn note_unreached(&mut self) -> Result<(), RegistryError> {
+        let cause = "the run was interrupted before it was committed";
+        let trouble = Trouble { state: ScopeState::NotReached, cause: cause.to_owned(), hint: None };
+        let unreached: Vec<_> =
+            std::mem::take(&mut self.open).into_iter().map(|scope| (scope, trouble.clone())).collect();
+        for (scope, trouble) in &unreached {
+            let row = ScopeReport::of_unreached(scope, trouble);
+            self.count_scope(&row);
+            self.scopes.push(row);
+        }
+        match self.claim.run_id {
+            Some(run_id) => self.book.record_unreached(run_id, unreached, (self.context.clock)()).await,
+            None => Ok(()),
+        }
+    }
+
     async fn finish(mut self, started_at: DateTime<Utc>, ending: Result<(), Ending>) -> RunReport {
+        let noted = match ending {
+            Err(Ending::Interrupted) => self.note_unreached().await,
+            _ => Ok(()),
+        };
         self.scopes.sort_by(|one, other| {
             (&one.account_id, &one.region, one.family).cmp(&(&other.account_id, &other.region, other.family))
         });
@@ -330,7 +389,7 @@ impl Run {
         });
         let (mut outcome, mut error) = match ending {
             Ok(()) => (outcome(&self.scopes, !self.claim.done.is_empty()), self.missing_api()),
-            Err(Ending::Interrupted) => (Outcome::Interrupted, None),
+            Err(Ending::Interrupted) => (Outcome::Interrupted, noted.err().map(|error| registry_error(&error))),
             Err(Ending::Broken(error)) => (Outcome::Failed, Some(error)),
         };
         if outcome == Outcome::Failed && error.is_none() {
@@ -341,12 +400,14 @@ impl Run {
         }
         let finished_at = (self.context.clock)();
         if let Some(run_id) = self.claim.run_id {
-            let finished = self.book.finish(run_id, outcome, self.counts, error.clone(), finished_at).await;
-            if let Err(failed) = finished {
+            let ended = Ended { outcome, counts: self.counts, error: error.clone() };
+            let keep = self.context.config.registry.keep_runs;
+            if let Err(failed) = self.book.finish(run_id, ended, keep, finished_at).await {
                 outcome = Outcome::Failed;
                 error = error.or_else(|| Some(registry_error(&failed)));
             }
         }
+        self.log(outcome, error.as_ref());
         RunReport {
             connection: self.connection.name,
             run_id: self.claim.run_id,
@@ -360,7 +421,36 @@ impl Run {
             apis: self.apis,
             resumes: self.claim.resumes,
             deliveries: self.deliveries,
+            notice: self.notice,
         }
+    }
+
+    fn log(&self, outcome: Outcome, error: Option<&RunError>) {
+        let (connection, run_id, counts) = (self.connection.name.as_str(), self.claim.run_id, &self.counts);
+        for scope in &self.scopes {
+            let (account, region, state) = (scope.account_id.as_deref(), scope.region.as_deref(), scope.state.as_str());
+            tracing::debug!(
+                connection,
+                run_id,
+                account,
+                region,
+                family = scope.family,
+                state,
+                apis = scope.apis,
+                "scope over"
+            );
+        }
+        tracing::info!(
+            connection,
+            run_id,
+            outcome = outcome.as_str(),
+            seen = counts.seen,
+            onboarded = counts.onboard,
+            calls = counts.calls,
+            throttled = counts.throttled,
+            error = error.map(|error| error.message.as_str()),
+            "run over"
+        );
     }
 
     /// Where not one scope was read whole, the first failure that is not meant is the run's error.

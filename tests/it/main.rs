@@ -1,11 +1,22 @@
 //! Behaviour of the whole, through the real binary.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
+
+mod approval;
+// mod bad_input;
+// mod commands;
 mod config_files;
 mod config_properties;
 mod config_schema;
+// mod contract;
+mod crash;
 mod layering;
+// mod looks;
 mod ministack;
 mod ministack_listing;
 mod moto;
 mod network;
+mod scale;
+// mod secrets;
+// mod selection;
 mod support;

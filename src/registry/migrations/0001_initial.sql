@@ -24,10 +24,19 @@ CREATE TABLE apis (
     first_seen_at      INTEGER NOT NULL,
     onboarded_at       INTEGER,
     absent_since       INTEGER,
-    UNIQUE (partition, account_id, region, api_id)
+    UNIQUE (partition, account_id, region, family, api_id)  -- no id is shared by both families
 ) STRICT;
-CREATE INDEX apis_by_scope ON apis (partition, account_id, region, family);
 CREATE INDEX apis_by_id ON apis (api_id);
+
+-- How often each scope's APIs were changed in any way that a plan depends on.
+CREATE TABLE scope_revisions (
+    partition  TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    region     TEXT NOT NULL,
+    family     TEXT NOT NULL,
+    revision   INTEGER NOT NULL,
+    PRIMARY KEY (partition, account_id, region, family)
+) STRICT, WITHOUT ROWID;
 
 -- Addresses: `seen` in the last look that could read them, `registered` with the API; rows with neither are deleted.
 CREATE TABLE instances (
@@ -93,16 +102,17 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_by_api ON deliveries (api, target, revision);
 CREATE INDEX deliveries_queued ON deliveries (target, next_attempt_at) WHERE state = 'queued';
 
+-- Every attempt to send one, oldest first; a delivery that is sent once more begins to count from 0 again.
 CREATE TABLE attempts (
+    id          INTEGER PRIMARY KEY,
     delivery    INTEGER NOT NULL REFERENCES deliveries (id),
-    attempt     INTEGER NOT NULL,
     started_at  INTEGER NOT NULL,
     finished_at INTEGER,
     outcome     TEXT,
     status      INTEGER,
-    error       TEXT,
-    PRIMARY KEY (delivery, attempt)
-) STRICT, WITHOUT ROWID;
+    error       TEXT
+) STRICT;
+CREATE INDEX attempts_by_delivery ON attempts (delivery);
 
 -- What happened to each API; never dropped.
 CREATE TABLE history (

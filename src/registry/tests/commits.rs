@@ -78,6 +78,33 @@ fn what_another_connection_registered_meanwhile_is_not_registered_again() {
 }
 
 #[test]
+fn a_plan_that_speaks_of_an_api_it_was_not_told_of_changes_nothing() {
+    let mut bench = Bench::new();
+    bench.look("payments", &whole(vec![api("a2")]), &rules(), hour(0));
+    let told = bench.registry.known("payments", &scope()).unwrap();
+    let nothing = crate::plan::Known { scope: told.scope.clone(), ..crate::plan::Known::default() };
+    let plan = plan(&whole(vec![api("a1"), api("a2")]), &nothing, &rules(), hour(1));
+    let run = bench.begin("payments", hour(1));
+    let refused = bench.registry.commit_scope(&commit("payments", run, &nothing, &plan), hour(1)).unwrap();
+    assert_eq!(refused, Commit::Stale);
+    assert_eq!(bench.registry.known("payments", &scope()).unwrap(), told);
+}
+
+#[test]
+fn a_persons_word_between_look_and_commit_is_heeded() {
+    let mut bench = Bench::new();
+    let mut nothing = rules();
+    nothing.include.ids = vec!["other".to_owned()];
+    bench.look("payments", &whole(vec![api("a1")]), &nothing, hour(0));
+    let known = bench.registry.known("payments", &scope()).unwrap();
+    let plan = plan(&whole(vec![api("a1")]), &known, &rules(), hour(1));
+    bench.registry.ignore(&id("a1"), "not this one", None, "ada", hour(1)).unwrap();
+    let run = bench.begin("payments", hour(1));
+    let refused = bench.registry.commit_scope(&commit("payments", run, &known, &plan), hour(1)).unwrap();
+    assert_eq!(refused, Commit::Stale);
+}
+
+#[test]
 fn each_telling_of_a_target_has_a_revision_and_a_key_of_its_own() {
     let mut bench = Bench::new();
     let here = whole(vec![api("a1")]);

@@ -34,6 +34,19 @@ fn only_creating_makes_a_registry() {
 }
 
 #[test]
+fn many_may_make_a_registry_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("aboard.db");
+    std::thread::scope(|scope| {
+        let openers: Vec<_> = (0..8).map(|_| scope.spawn(|| Registry::create_or_open(&path))).collect();
+        for opener in openers {
+            opener.join().unwrap().unwrap();
+        }
+    });
+    assert_eq!(Registry::open(&path).unwrap().check().unwrap(), Vec::<String>::new());
+}
+
+#[test]
 fn a_file_of_somebody_else_is_refused_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let text = directory.path().join("notes.txt");
