@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use crate::discovery::AwsSetupError;
-use crate::plan::Reason;
 use crate::registry::{Outcome, RegistryError};
 use crate::worker::report::RunReport;
 
@@ -38,12 +37,11 @@ impl Exit {
     /// How one run counts.
     #[must_use]
     pub fn of_run(report: &RunReport) -> Self {
-        let awaits = report.apis.iter().any(|api| api.reason == Some(Reason::AwaitingApproval));
         match report.outcome {
             Outcome::Interrupted => Self::Interrupted,
             Outcome::Failed => Self::Failed,
             Outcome::Partial | Outcome::Running => Self::Partly,
-            Outcome::Succeeded if awaits => Self::Partly,
+            Outcome::Succeeded if report.awaiting > 0 => Self::Partly,
             Outcome::Succeeded => Self::Done,
         }
     }

@@ -3,6 +3,8 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::Exit;
+
 /// Ends the watch when it is dropped.
 #[derive(Debug)]
 pub(super) struct Watch(tokio::task::JoinHandle<()>);
@@ -13,7 +15,7 @@ impl Drop for Watch {
     }
 }
 
-/// Cancels on the first SIGINT or SIGTERM; the next one takes its default course.
+/// Cancels on the first SIGINT or SIGTERM; the next one ends the process on the spot, with the same exit code.
 pub(super) fn cancel_on_interrupt(cancel: CancellationToken) -> Watch {
     Watch(tokio::spawn(async move {
         let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
@@ -31,6 +33,15 @@ pub(super) fn cancel_on_interrupt(cancel: CancellationToken) -> Watch {
             _ = terminate.recv() => {}
         }
         // Nothing is lost: a commit is one transaction, and the next start marks the run as interrupted.
-        let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
+        stop();
     }))
+}
+
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "whatever the process waits for is not waited for any more"
+)]
+fn stop() -> ! {
+    std::process::exit(i32::from(Exit::Interrupted.code()))
 }

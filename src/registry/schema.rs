@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
 use super::maintenance::copy_to_new_file;
@@ -42,6 +42,9 @@ pub(super) enum Found {
 /// # Errors
 /// `NotARegistry` for a file of somebody else.
 pub(super) fn identify(connection: &Connection) -> Result<Found, RegistryErrorKind> {
+    // Both marks from one state of the file, for another process may be making it.
+    let begin = || Transaction::new_unchecked(connection, TransactionBehavior::Deferred);
+    let _snapshot = connection.is_autocommit().then(begin).transpose()?;
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match (application, usize::try_from(version)) {

@@ -33,12 +33,8 @@ pub fn approve(
     now: DateTime<Utc>,
 ) -> Result<Approval, RunError> {
     let mut registry = book::lock(registry);
-    let awaiting = registry.awaiting(&connection.name).map_err(|error| super::run::registry_error(&error))?;
     let mut approval = Approval { run_id: None, counts: Counts::default(), deliveries: 0, apis: Vec::new() };
-    if awaiting.is_empty() {
-        return Ok(approval);
-    }
-    let claim = book::claim_selected(&mut registry, &connection.name, now)?;
+    let Some(claim) = book::claim_approval(&mut registry, &connection.name, now)? else { return Ok(approval) };
     approval.run_id = claim.run_id;
     let rules = Rules::of(connection, &config.targets);
     let done = commit_all(&mut registry, &mut approval, connection, &rules, by, now);

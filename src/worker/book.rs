@@ -291,10 +291,18 @@ pub(super) fn lock(registry: &SharedRegistry) -> MutexGuard<'_, Registry> {
     registry.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Begins a run over named APIs only.
-pub(super) fn claim_selected(registry: &mut Registry, connection: &str, now: DateTime<Utc>) -> Result<Claim, RunError> {
+/// Begins a run over what awaits approval; none where nothing does.
+pub(super) fn claim_approval(
+    registry: &mut Registry,
+    connection: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Claim>, RunError> {
     let tell = |error: RegistryError| super::run::registry_error(&error);
+    // An approval that died may have left nothing but its open run; that is ended here all the same.
     let lock = only_run(registry, connection, now).map_err(tell)??;
+    if registry.awaiting_count(connection, &BTreeSet::new()).map_err(tell)? == 0 {
+        return Ok(None);
+    }
     let request = serde_json::json!({ "approve": true });
     let new = NewRun {
         connection,
@@ -305,7 +313,7 @@ pub(super) fn claim_selected(registry: &mut Registry, connection: &str, now: Dat
         request: &request,
         host: None,
     };
-    begin(registry, lock, &new, BTreeSet::new(), now).map_err(tell)
+    begin(registry, lock, &new, BTreeSet::new(), now).map(Some).map_err(tell)
 }
 
 /// Takes the lock of a connection's runs, and ends those whose process died.

@@ -130,6 +130,8 @@ pub struct RunReport {
     pub resumes: Option<RunId>,
     /// Rows that it wrote to the outbox.
     pub deliveries: u64,
+    /// APIs that wait for approval now: of the whole connection, unless only named APIs were looked at or nothing was written.
+    pub awaiting: u64,
     /// What a person should know besides, one sentence.
     pub notice: Option<String>,
 }

@@ -21,7 +21,7 @@ use super::report::{RunReport, ScopeReport, outcome};
 use crate::config::Connection;
 use crate::discovery::{self, Account};
 use crate::inventory::{AccountTrouble, ApiId, Scope, ScopeState, Trouble};
-use crate::plan::{ApiState, Decision, Entry, Rules, explained};
+use crate::plan::{ApiState, Decision, Entry, Reason, Rules, explained};
 use crate::registry::{ApiDocument, Commit, Counts, Outcome, RegistryError, RunError, RunId, Trigger};
 
 /// Runs a connection to its end, or to where it cannot go on. It does not fail by itself: the report says how it went.
@@ -30,6 +30,8 @@ pub async fn run(context: &Context, connection: &Connection, request: &Request) 
     let book = Book::new(context.registry.clone());
     let claim = match request.mode {
         Mode::Look => Ok(Claim::none()),
+        // What was told to stop before it began leaves no trace: there is nothing to carry on.
+        Mode::Commit if context.cancel.is_cancelled() => Ok(Claim::none()),
         Mode::Commit => book.claim(connection, request, started_at).await,
     };
     let claimed = claim.is_ok();
@@ -398,6 +400,7 @@ impl Run {
         if error.is_some() {
             outcome = Outcome::Failed;
         }
+        let awaiting = self.awaiting().await;
         let finished_at = (self.context.clock)();
         if let Some(run_id) = self.claim.run_id {
             let ended = Ended { outcome, counts: self.counts, error: error.clone() };
@@ -408,6 +411,11 @@ impl Run {
             }
         }
         self.log(outcome, error.as_ref());
+        let notice = match outcome {
+            // What it was about to do is no news.
+            Outcome::Interrupted => None,
+            _ => self.notice.take().or_else(|| self.left_waiting(awaiting)),
+        };
         RunReport {
             connection: self.connection.name,
             run_id: self.claim.run_id,
@@ -421,7 +429,8 @@ impl Run {
             apis: self.apis,
             resumes: self.claim.resumes,
             deliveries: self.deliveries,
-            notice: self.notice,
+            awaiting,
+            notice,
         }
     }
 
@@ -451,6 +460,27 @@ impl Run {
             error = error.map(|error| error.message.as_str()),
             "run over"
         );
+    }
+
+    /// How many APIs wait for approval. What a run held back that this one carries on is not in its rows, yet it waits as well.
+    async fn awaiting(&self) -> u64 {
+        let own = || self.apis.iter().filter(|api| api.reason == Some(Reason::AwaitingApproval)).count() as u64;
+        if self.claim.run_id.is_none() || !self.request.apis.is_empty() {
+            return own();
+        }
+        // A registry that cannot be read any more is what the end of the run complains about.
+        self.book.awaiting_elsewhere(&self.connection.name, BTreeSet::new()).await.unwrap_or_else(|_| own())
+    }
+
+    /// What is said where a run held nothing back itself, but not everything is registered that could be.
+    fn left_waiting(&self, awaiting: u64) -> Option<String> {
+        let name = &self.connection.name;
+        let them = match awaiting {
+            0 => return None,
+            1 => "1 API awaits approval".to_owned(),
+            _ => format!("{awaiting} APIs await approval"),
+        };
+        Some(format!("{them} since an earlier run; `aboard approve {name}` registers them"))
     }
 
     /// Where not one scope was read whole, the first failure that is not meant is the run's error.

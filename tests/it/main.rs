@@ -5,11 +5,13 @@
 mod approval;
 // mod bad_input;
 // mod commands;
+mod concurrent;
 mod config_files;
 mod config_properties;
 mod config_schema;
 // mod contract;
 mod crash;
+mod interrupt;
 mod layering;
 // mod looks;
 mod ministack;

@@ -172,6 +172,23 @@ fn stages_that_cannot_be_read_keep_what_was_read_before() {
 }
 
 #[test]
+fn an_address_that_goes_is_forgotten_even_where_nobody_is_told() {
+    let mut bench = Bench::new();
+    let nobody = rules_for(&[]);
+    bench.look("payments", &whole(vec![api_with("a1", &["dev", "prod"])]), &nobody, hour(0));
+    bench.look("payments", &whole(vec![api("a1")]), &nobody, hour(1));
+    let registered = |bench: &Bench| {
+        let known = bench.registry.known("payments", &scope()).unwrap();
+        known.apis[&id("a1")].instances.values().map(|known| known.absent_since).collect::<Vec<_>>()
+    };
+    assert_eq!(registered(&bench), [Some(hour(1)), None]);
+    bench.look("payments", &whole(vec![api("a1")]), &nobody, hour(2));
+    assert_eq!(registered(&bench), [None]);
+    assert_eq!(events(&bench, "a1"), ["onboarded", "instance_removed"]);
+    assert_eq!(bench.number("SELECT count(*) FROM instances"), 1);
+}
+
+#[test]
 fn a_commit_that_breaks_off_in_the_middle_leaves_no_trace() {
     let mut bench = Bench::new();
     let run = bench.begin("payments", hour(0));

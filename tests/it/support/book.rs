@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aboard::inventory::ApiId;
+use aboard::inventory::{ApiId, ScopeState};
 use aboard::registry::{
-    ApiFilter, DeliveryFilter, HistoryEvent, Outcome, Reader, Registry, RunFilter, RunId, RunRow, Trigger,
+    ApiFilter, DeliveryFilter, HistoryEvent, Outcome, Reader, Registry, RunFilter, RunId, RunRow, RunScope, Trigger,
 };
 
 use super::Home;
@@ -45,8 +45,8 @@ impl Home {
         runs
     }
 
-    /// Asserts that `apis` APIs were onboarded once each, with each of `targets` once, however many runs it took, that no run is
-    /// left open, and that each interrupted run was carried on where it had ended.
+    /// Asserts that `apis` APIs were onboarded once each, with each of `targets` once, however many runs it took, and that no run is
+    /// left open.
     pub(crate) fn must_have_onboarded_once(&self, apis: usize, targets: &[&str], occasion: &str) {
         let onboarded = self.happened(HistoryEvent::Onboarded);
         let once: BTreeSet<&ApiId> = onboarded.iter().collect();
@@ -60,7 +60,18 @@ impl Home {
         let runs = self.runs();
         assert_eq!(runs.iter().map(|run| run.counts.onboard).sum::<u64>(), apis as u64, "{occasion}: {runs:#?}");
         self.must_be_sound(occasion);
-        self.must_have_resumed(&runs, occasion);
+    }
+
+    /// Asserts what must hold even right after a crash: of each API that was onboarded, each of so many targets is told once.
+    pub(crate) fn must_have_told_as_it_onboarded(&self, targets: usize, occasion: &str) {
+        if !self.registry().exists() {
+            return;
+        }
+        let onboarded = self.happened(HistoryEvent::Onboarded);
+        let told = self.told();
+        assert_eq!(told.len(), onboarded.len() * targets, "{occasion}");
+        assert!(told.values().all(|times| *times == 1), "{occasion}: {told:?}");
+        assert_eq!(self.book().check().unwrap(), Vec::<String>::new(), "{occasion}");
     }
 
     /// Asserts that no run is open and that the registry finds nothing wrong with itself.
@@ -72,16 +83,17 @@ impl Home {
 
     /// Asserts that each interrupted run was carried on by its connection's next, and that no scope that was committed complete was
     /// committed again by one that carried on.
-    fn must_have_resumed(&self, runs: &[RunRow], occasion: &str) {
-        let book = self.book();
+    pub(crate) fn must_have_resumed(&self, occasion: &str) {
+        let (book, runs) = (self.book(), self.runs());
         let mut last: BTreeMap<&str, &RunRow> = BTreeMap::new();
         let mut done: BTreeMap<RunId, BTreeSet<_>> = BTreeMap::new();
-        for run in runs {
+        for run in &runs {
             let before = last.insert(&run.connection, run).filter(|before| before.outcome == Outcome::Interrupted);
             assert_eq!(run.resumes, before.map(|before| before.run_id), "{occasion}: {run:#?}");
             assert_eq!(run.trigger == Trigger::Resume, run.resumes.is_some(), "{occasion}: {run:#?}");
             let mut committed = before.map(|before| done[&before.run_id].clone()).unwrap_or_default();
-            for scope in book.run(run.run_id).unwrap().1 {
+            let complete = |scope: &RunScope| scope.state == ScopeState::Complete;
+            for scope in book.run(run.run_id).unwrap().1.into_iter().filter(complete) {
                 let name = (scope.account_id, scope.region, scope.family);
                 assert!(committed.insert(name.clone()), "{occasion}: {name:?} was committed twice");
             }
