@@ -78,6 +78,8 @@ pub(super) enum Kind {
     Expired,
     /// No usable credentials, or a wrong signature.
     Credentials,
+    /// Nobody gave any credentials.
+    NoCredentials,
     /// STS is switched off in that region.
     StsOff,
     /// The family does not exist in that region.
@@ -88,6 +90,8 @@ pub(super) enum Kind {
     NotFound,
     /// No answer: no route, no name, no time.
     Unreachable,
+    /// Somebody answered whose certificate is not trusted.
+    Untrusted,
     /// Anything else.
     Other,
 }
@@ -138,6 +142,13 @@ impl Failure {
                 ScopeState::CredentialsFailed,
                 Some("check the key and its secret, and that this machine's clock is right".to_owned()),
             ),
+            Kind::NoCredentials => (
+                ScopeState::CredentialsFailed,
+                Some(
+                    "give this process credentials: a profile in ~/.aws, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role of the machine it runs on"
+                        .to_owned(),
+                ),
+            ),
             Kind::StsOff => (
                 ScopeState::CredentialsFailed,
                 Some("switch STS on for that region in the account settings of IAM, or name another region first".to_owned()),
@@ -150,6 +161,13 @@ impl Failure {
             Kind::Unreachable => (
                 ScopeState::Failed,
                 Some("check the network, the name server, the proxy variables and the region's name".to_owned()),
+            ),
+            Kind::Untrusted => (
+                ScopeState::Failed,
+                Some(
+                    "if a proxy opens TLS there, or AWS_ENDPOINT_URL leads to a server of your own, name its CA certificate in [network].ca_file or AWS_CA_BUNDLE; else check this machine's clock"
+                        .to_owned(),
+                ),
             ),
             Kind::Other if self.cause.contains(NO_REQUEST_ID) => (
                 ScopeState::Failed,
@@ -197,10 +215,16 @@ pub(super) fn kind_and_text_without_answer(error: &(dyn Error + 'static)) -> (Ki
         };
         return (kind, format!("AssumeRole: {text}"));
     }
+    if let Some(nobody) = causes(error).find(|cause| is_not_loaded(*cause)) {
+        let why = nobody.source().map(|why| format!(": {}", chain(why))).unwrap_or_default();
+        return (Kind::NoCredentials, format!("no credentials were found{why}"));
+    }
     // The SDK wraps missing credentials like a broken connection, so only what is below them tells.
     let of_credentials = find::<CredentialsError>(error);
     let innermost: &(dyn Error + 'static) = of_credentials.map_or(error, |error| error);
-    let kind = if find::<ConnectorError>(innermost).is_some() || is_timeout(innermost) {
+    let kind = if is_untrusted(innermost) {
+        Kind::Untrusted
+    } else if find::<ConnectorError>(innermost).is_some() || is_timeout(innermost) {
         Kind::Unreachable
     } else if of_credentials.is_some() {
         Kind::Credentials
@@ -208,6 +232,16 @@ pub(super) fn kind_and_text_without_answer(error: &(dyn Error + 'static)) -> (Ki
         Kind::Other
     };
     (kind, chain(error))
+}
+
+/// Whether TLS refused the other side's certificate. By text: the error is wrapped so that its type is out of reach.
+pub(super) fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
+    causes(error).map(ToString::to_string).any(|cause| cause.contains("invalid peer certificate"))
+}
+
+/// Its own text speaks of a provider that was not enabled, which says nothing to a person.
+fn is_not_loaded(error: &(dyn Error + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(CredentialsError::CredentialsNotLoaded(_)))
 }
 
 fn is_timeout(error: &(dyn Error + 'static)) -> bool {
@@ -223,7 +257,7 @@ struct Answer<'a> {
     readable: bool,
     message: Option<&'a str>,
     body: String,
-    request_id: Option<&'a str>,
+    request_id: Option<String>,
 }
 
 impl<'a> Answer<'a> {
@@ -231,13 +265,15 @@ impl<'a> Answer<'a> {
         let header = |name: &str| response.headers().get(name).filter(|value| !value.is_empty());
         // `BadRequestException:http://internal.amazon.com/…` is one form of it.
         let from_header = header("x-amzn-errortype").map(|value| value.split([':', ',']).next().unwrap_or(value));
+        let body = response.body().bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+        let in_header = header("x-amzn-requestid").or_else(|| header("x-amz-request-id"));
         Self {
             status: response.status().as_u16(),
             code: code.or(from_header),
             readable: code.is_some(),
             message,
-            body: response.body().bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default(),
-            request_id: header("x-amzn-requestid").or_else(|| header("x-amz-request-id")),
+            request_id: in_header.or_else(|| request_id_in(&body)).map(str::to_owned),
+            body,
         }
     }
 
@@ -288,13 +324,19 @@ impl<'a> Answer<'a> {
             _ if !self.body.trim().is_empty() => &self.body,
             _ => "the answer gives no reason",
         };
-        let code = self.code.map(|code| format!("{code}, ")).unwrap_or_default();
-        let request = match self.request_id {
-            Some(id) => format!(", request {id}"),
-            None => format!(", {NO_REQUEST_ID}"),
+        let code = self.code.map(|code| format!("{}, ", tidy(code))).unwrap_or_default();
+        let request = match &self.request_id {
+            Some(id) => format!("request {}", tidy(id)),
+            None => NO_REQUEST_ID.to_owned(),
         };
-        format!("{} ({}status {}{})", tidy(said), tidy(&code), self.status, tidy(&request))
+        format!("{} ({code}status {}, {request})", tidy(said), self.status)
     }
+}
+
+/// STS answers in XML, which carries the id too.
+fn request_id_in(body: &str) -> Option<&str> {
+    let (_, rest) = body.split_once("<RequestId>")?;
+    rest.split_once("</RequestId>").map(|(id, _)| id.trim()).filter(|id| !id.is_empty())
 }
 
 /// The error and what caused it, outermost first.
@@ -380,6 +422,35 @@ mod tests {
             assert!(failure.cause.starts_with("GetRestApis: ") && failure.cause.contains("req-1"), "{}", failure.cause);
             assert!(failure.cause.contains(message), "{}", failure.cause);
         }
+    }
+
+    #[test]
+    fn an_answer_is_quoted_with_code_status_and_request() {
+        let failure = answered(403, Some("AccessDeniedException"), "not authorized", Family::Rest);
+        let said = "GetRestApis: not authorized (AccessDeniedException, status 403, request req-1)";
+        assert_eq!(failure.cause, said);
+    }
+
+    #[test]
+    fn the_request_id_is_found_in_the_xml_of_sts() {
+        let body = "<ErrorResponse><Error><Code>A</Code></Error><RequestId>req-2</RequestId></ErrorResponse>";
+        assert_eq!(request_id_in(body), Some("req-2"));
+        for body in ["", "<RequestId></RequestId>", "<RequestId>req-2", r#"{"RequestId":"req-2"}"#] {
+            assert_eq!(request_id_in(body), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn missing_credentials_are_told_apart_from_wrong_ones() {
+        let nobody = CredentialsError::not_loaded("no providers in chain provided credentials");
+        let (kind, text) = kind_and_text_without_answer(&nobody);
+        assert_eq!(kind, Kind::NoCredentials);
+        assert_eq!(text, "no credentials were found: no providers in chain provided credentials");
+        let wrapped = CredentialsError::provider_error(CredentialsError::not_loaded_no_source());
+        let (kind, text) = kind_and_text_without_answer(&wrapped);
+        assert_eq!((kind, text.as_str()), (Kind::NoCredentials, "no credentials were found"));
+        let broken = CredentialsError::invalid_configuration("no such profile");
+        assert_eq!(kind_and_text_without_answer(&broken).0, Kind::Credentials);
     }
 
     #[test]

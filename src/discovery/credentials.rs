@@ -203,7 +203,7 @@ pub(super) async fn default_chain(aws: &Aws, chain: &DefaultChain, regions: &[St
         // The default chain would let keys in the environment win over the profile that the file names.
         let config = ProviderConfig::without_region().with_http_client(aws.http.clone()).with_region(region);
         let provider = ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile).build();
-        return SharedCredentialsProvider::new(provider);
+        return SharedCredentialsProvider::new(NamedProfile { name: profile.clone(), provider });
     }
     let loaded = aws.loader().region(region).load().await;
     loaded.credentials_provider().unwrap_or_else(|| SharedCredentialsProvider::new(Nobody))
@@ -296,6 +296,30 @@ impl ProvideCredentials for Primed {
             Some(first) => CredentialsFuture::ready(Ok(first)),
             None => self.provider.provide_credentials(),
         }
+    }
+}
+
+/// Says which profile it is that is not there; the SDK does not.
+#[derive(Debug)]
+struct NamedProfile {
+    name: String,
+    provider: ProfileFileCredentialsProvider,
+}
+
+impl ProvideCredentials for NamedProfile {
+    fn provide_credentials<'a>(&'a self) -> CredentialsFuture<'a>
+    where
+        Self: 'a,
+    {
+        CredentialsFuture::new(async {
+            self.provider.provide_credentials().await.map_err(|error| match error {
+                CredentialsError::CredentialsNotLoaded(_) => {
+                    let name = &self.name;
+                    CredentialsError::not_loaded(format!("profile {name} is missing in ~/.aws, or has no credentials"))
+                }
+                other => other,
+            })
+        })
     }
 }
 

@@ -16,12 +16,14 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::aws::AwsSetupError;
+use super::classify::is_untrusted;
 use super::limiter::{Bucket, Ticket};
 use super::progress::Progress;
 
@@ -34,7 +36,7 @@ pub(super) fn client(ca_file: Option<&Path>) -> Result<SharedHttpClient, AwsSetu
     let tls = TlsContext::builder().with_trust_store(trusted).build();
     let tls = tls.map_err(|error| AwsSetupError::Tls { message: error.to_string() })?;
     // `build_https` would be shorter and ignores the proxy variables.
-    Ok(Builder::new().build_with_connector_fn(move |settings, components| {
+    let client = Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector =
             Connector::builder().pool_idle_timeout(Duration::from_mins(1)).proxy_config(ProxyConfig::from_env());
         connector.set_connector_settings(settings.cloned());
@@ -42,7 +44,34 @@ pub(super) fn client(ca_file: Option<&Path>) -> Result<SharedHttpClient, AwsSetu
             connector.set_sleep_impl(components.sleep_impl());
         }
         connector.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls.clone()).build()
-    }))
+    });
+    Ok(SharedHttpClient::new(TrustOnce(client)))
+}
+
+/// Makes a certificate that is not trusted final: the SDK would try it again as if it were a lost connection.
+#[derive(Debug)]
+struct TrustOnce(SharedHttpClient);
+
+impl HttpClient for TrustOnce {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(TrustOnceConnector(self.0.http_connector(settings, components)))
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        self.0.connector_metadata()
+    }
+}
+
+#[derive(Debug)]
+struct TrustOnceConnector(SharedHttpConnector);
+
+impl HttpConnector for TrustOnceConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let answer = self.0.call(request);
+        HttpConnectorFuture::new(async move {
+            answer.await.map_err(|error| if is_untrusted(&error) { ConnectorError::user(error.into()) } else { error })
+        })
+    }
 }
 
 /// The content of a PEM file, once it is sure that TLS can use it: the SDK panics on what it cannot.

@@ -15,4 +15,8 @@ mod layering;
 mod scale;
 // mod secrets;
 // mod selection;
+mod ministack;
+mod ministack_listing;
+mod moto;
+mod network;
 mod support;

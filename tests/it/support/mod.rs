@@ -2,11 +2,15 @@
 
 pub(crate) mod aboard;
 pub(crate) mod book;
+pub(crate) mod network;
 pub(crate) mod running;
+pub(crate) mod schedules;
 pub(crate) mod server;
 pub(crate) mod shop;
 pub(crate) mod venv;
 
 pub(crate) use aboard::{CANARY, Home, Said};
+pub(crate) use network::{Proxy, Tls};
 pub(crate) use running::{Ended, LONG, Running};
+pub(crate) use schedules::{add_connection, assert_same_facts, schedules};
 pub(crate) use server::Server;
