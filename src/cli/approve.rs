@@ -42,7 +42,9 @@ pub(super) fn approve<W: Write>(global: &Global, connection: &str, output: &mut 
                 count => format!("; {count} that the rules no longer choose stay out"),
             };
             let run = approval.run_id.map(|run| format!(" (run {run})")).unwrap_or_default();
-            output.line(&format!("{}: approved{run}: {} onboarded{not}", connection.name, approval.counts.onboard))?;
+            let (name, onboarded) = (&connection.name, approval.counts.onboard);
+            let queued = summary::queued(approval.deliveries);
+            output.line(&format!("{name}: approved{run}: {onboarded} onboarded{not}; {queued}"))?;
             if global.verbose > 0 {
                 summary::table(&approval.apis, output)?;
             }

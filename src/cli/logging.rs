@@ -16,7 +16,7 @@ pub(super) fn start(global: &Global) {
         (false, 1) => "info",
         (false, _) => "debug",
     };
-    let default = || EnvFilter::new(format!("error,aboard={level}"));
+    let default = || EnvFilter::new(format!("aboard={level}"));
     let (filter, problem) = match environment::text("ABOARD_LOG") {
         Ok(Some(text)) => match EnvFilter::try_new(&text) {
             Ok(filter) => (filter, None),
@@ -25,7 +25,7 @@ pub(super) fn start(global: &Global) {
         Ok(None) => (default(), None),
         Err(error) => (default(), Some(error.to_string())),
     };
-    let filter = filter.and(filter_fn(|metadata| is_harmless(metadata.target(), *metadata.level())));
+    let filter = filter.and(filter_fn(|metadata| is_ours(metadata.target())));
     let log = tracing_subscriber::registry();
     let to = fmt::layer().with_writer(std::io::stderr).with_target(false);
     match global.log_format {
@@ -37,27 +37,24 @@ pub(super) fn start(global: &Global) {
     }
 }
 
-/// Whether a message may be logged, whatever filter a person sets.
+/// Whether a message may be logged, whatever filter a person sets: our own words only.
 ///
-/// Below `info` the AWS crates and the HTTP stack under them show whole requests and answers: headers with session tokens, and
-/// the keys that `AssumeRole` gives. Which of them do so changes with their versions, so every crate but this one is held there.
-fn is_harmless(target: &str, level: tracing::Level) -> bool {
-    let ours = target == "aboard" || target.starts_with("aboard::");
-    ours || level <= tracing::Level::INFO
+/// The AWS crates and the HTTP stack under them show whole requests and answers, with session tokens and the keys that `AssumeRole`
+/// gives; some do so in warnings, where AWS quotes the request that it refused. What they have to say reaches a person through
+/// our errors, where it is stripped of that.
+fn is_ours(target: &str) -> bool {
+    target == "aboard" || target.starts_with("aboard::")
 }
 
 #[cfg(test)]
 mod tests {
-    use tracing::Level;
-
     use super::*;
 
     #[test]
-    fn only_our_own_words_go_below_info() {
-        assert!(is_harmless("aboard::worker::run", Level::TRACE) && is_harmless("aboard", Level::DEBUG));
-        assert!(is_harmless("aws_smithy_runtime", Level::INFO));
-        for target in ["aws_smithy_runtime::client", "hyper_util::client", "log", "aboardish"] {
-            assert!(!is_harmless(target, Level::DEBUG), "{target}");
+    fn only_our_own_words_are_logged() {
+        assert!(is_ours("aboard::worker::run") && is_ours("aboard"));
+        for target in ["aws_smithy_runtime::client", "aws_config::sts", "hyper_util::client", "log", "aboardish"] {
+            assert!(!is_ours(target), "{target}");
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod args;
 mod check;
 mod exit;
 mod explain;
+mod fold;
 mod ignore;
 mod listing;
 mod logging;

@@ -10,12 +10,21 @@ use crate::worker::{NamedApi, Shelf};
 
 /// A connection that the file does not have.
 pub(super) fn no_connection(config: &Config, name: &str) -> Failure {
-    let near = config.connections.keys().map(|known| (strsim::damerau_levenshtein(known, name), known)).min();
-    let failure = Failure::usage(format!("no connection named {name} in the schedule file"));
+    missing("connection", name, config.connections.keys())
+}
+
+/// A target that the file does not have.
+pub(super) fn no_target(config: &Config, name: &str) -> Failure {
+    missing("target", name, config.targets.keys())
+}
+
+fn missing<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a String> + Clone) -> Failure {
+    let near = known.clone().map(|known| (strsim::damerau_levenshtein(known, name), known)).min();
+    let failure = Failure::usage(format!("no {what} named {name} in the schedule file"));
     match near {
         Some((distance, known)) if distance <= 2.max(name.len() / 3) => failure.hint(format!("did you mean {known}?")),
-        _ if config.connections.is_empty() => failure.hint("it has none"),
-        _ => failure.hint(format!("it has {}", config.connections.keys().cloned().collect::<Vec<_>>().join(", "))),
+        None => failure.hint("it has none"),
+        Some(_) => failure.hint(format!("it has {}", known.cloned().collect::<Vec<_>>().join(", "))),
     }
 }
 
@@ -79,7 +88,8 @@ pub(super) fn resolve_all(texts: &[String], registry: &Shelf, region: Option<&st
     Ok(named)
 }
 
-fn parse(text: &str) -> Result<ApiRef, Failure> {
+/// What a person typed for an API, taken apart.
+pub(super) fn parse(text: &str) -> Result<ApiRef, Failure> {
     ApiRef::parse(text).map_err(Failure::usage)
 }
 

@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use super::args::{Format, Global};
 use super::exit::{Exit, Failure};
+use super::fold;
 use super::listing::time;
 use super::output::{Output, one_line, when};
 use super::setup;
+use crate::inventory::ScopeState;
 use crate::registry::{RunFilter, RunId, RunRow, RunScope};
 
 /// Lists runs, or shows one.
@@ -68,7 +70,7 @@ fn one<W: Write>(global: &Global, run: &RunRow, scopes: &[RunScope], output: &mu
             }
             output.table(
                 &["ACCOUNT", "REGION", "FAMILY", "STATE", "APIS", "ONBOARDED", "CALLS", "THROTTLED", "CAUSE"],
-                scopes.iter().map(scope_row),
+                folded(scopes),
             )?;
         }
     }
@@ -91,18 +93,45 @@ fn row(run: &RunRow) -> Vec<String> {
     ]
 }
 
-fn scope_row(scope: &RunScope) -> Vec<String> {
-    let mark = if scope.explained { " (explained)" } else { "" };
+/// A row for each scope that was read whole, and one for all of an account that failed alike.
+fn folded(scopes: &[RunScope]) -> Vec<Vec<String>> {
+    let mut groups: Vec<(String, Vec<&RunScope>)> = Vec::new();
+    for scope in scopes {
+        let cause = scope.cause.as_deref().unwrap_or_default();
+        let essence = fold::essence(cause, scope.account_id.as_deref(), scope.region.as_deref());
+        let alike = |first: &RunScope| {
+            scope.state != ScopeState::Complete
+                && (scope.state, scope.explained, &scope.account_id)
+                    == (first.state, first.explained, &first.account_id)
+        };
+        match groups.iter_mut().find(|(known, group)| *known == essence && alike(group[0])) {
+            Some((_, group)) => group.push(scope),
+            None => groups.push((essence, vec![scope])),
+        }
+    }
+    groups.iter().map(|(_, group)| scope_row(group)).collect()
+}
+
+fn scope_row(scopes: &[&RunScope]) -> Vec<String> {
+    let first = scopes[0];
+    let mark = if first.explained { " (explained)" } else { "" };
+    let names = |name: fn(&RunScope) -> &str| {
+        let mut names: Vec<String> = scopes.iter().map(|scope| name(scope).to_owned()).collect();
+        names.sort();
+        names.dedup();
+        fold::some(&names)
+    };
+    let sum = |count: fn(&RunScope) -> u64| scopes.iter().map(|scope| count(scope)).sum::<u64>().to_string();
     vec![
-        scope.account_id.clone().unwrap_or_else(|| "unknown".to_owned()),
-        scope.region.clone().unwrap_or_else(|| "-".to_owned()),
-        scope.family.map_or("-", |family| family.as_str()).to_owned(),
-        format!("{}{mark}", scope.state),
-        scope.counts.seen.to_string(),
-        scope.counts.onboard.to_string(),
-        scope.counts.calls.to_string(),
-        scope.counts.throttled.to_string(),
-        scope.cause.clone().unwrap_or_default(),
+        first.account_id.clone().unwrap_or_else(|| "unknown".to_owned()),
+        names(|scope| scope.region.as_deref().unwrap_or("-")),
+        names(|scope| scope.family.map_or("-", |family| family.as_str())),
+        format!("{}{mark}", first.state),
+        sum(|scope| scope.counts.seen),
+        sum(|scope| scope.counts.onboard),
+        sum(|scope| scope.counts.calls),
+        sum(|scope| scope.counts.throttled),
+        first.cause.clone().unwrap_or_default(),
     ]
 }
 

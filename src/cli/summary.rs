@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use super::exit::Failure;
+use super::fold;
 use super::output::{Output, count, one_line};
 use crate::inventory::{Instance, InstanceKind, ScopeState};
 use crate::plan::{Decision, Reason};
@@ -15,6 +16,8 @@ use crate::worker::report::{RunReport, ScopeReport};
 pub(super) enum Detail {
     /// Every API.
     Everything,
+    /// The APIs that a person named, and why one of them stays out.
+    Named,
     /// What changed, and sums of the rest.
     News,
 }
@@ -38,7 +41,18 @@ pub(super) fn run<W: Write>(report: &RunReport, detail: Detail, output: &mut Out
     }
     troubles(report, output)?;
     apis(report, detail, output)?;
+    if detail == Detail::Named {
+        stay_out(report, output)?;
+    }
+    if report.deliveries > 0 {
+        output.line(&format!("  {}", queued(report.deliveries)))?;
+    }
     report.notice.as_ref().map_or(Ok(()), |notice| output.line(&format!("  {notice}")))
+}
+
+/// How many events are on their way to targets.
+pub(super) fn queued(deliveries: u64) -> String {
+    if deliveries == 1 { "1 delivery queued".to_owned() } else { format!("{deliveries} deliveries queued") }
 }
 
 fn headline(report: &RunReport) -> String {
@@ -74,19 +88,27 @@ fn headline(report: &RunReport) -> String {
 
 /// Scopes that were not read whole, those of one state and cause folded into one line.
 fn troubles<W: Write>(report: &RunReport, output: &mut Output<W>) -> Result<(), Failure> {
-    let mut folded: BTreeMap<(ScopeState, bool, &str, &str), Vec<String>> = BTreeMap::new();
+    let mut folded: BTreeMap<(ScopeState, bool, String), Vec<&ScopeReport>> = BTreeMap::new();
     for scope in report.scopes.iter().filter(|scope| scope.state != ScopeState::Complete) {
         let cause = scope.cause.as_deref().unwrap_or_default();
-        let hint = scope.hint.as_deref().unwrap_or_default();
-        folded.entry((scope.state, scope.explained, cause, hint)).or_default().push(place(scope));
+        let essence = fold::essence(cause, scope.account_id.as_deref(), scope.region.as_deref());
+        folded.entry((scope.state, scope.explained, essence)).or_default().push(scope);
     }
-    for ((state, explained, cause, hint), places) in folded {
+    for ((state, explained, _), scopes) in folded {
+        let first = scopes[0];
+        let cause = first.cause.as_deref().unwrap_or_default();
         // The run's own error says it already.
         let said = report.error.as_ref().is_some_and(|error| error.message == cause);
+        if said && report.scopes.len() == 1 && first.region.is_none() {
+            continue;
+        }
         let meant = if explained { " (explained)" } else { "" };
-        let cause = if said || cause.is_empty() { String::new() } else { format!(": {}", one_line(cause)) };
-        output.line(&format!("  {state}{meant}: {}{cause}", fold(&places)))?;
-        if !said && !hint.is_empty() {
+        let places: Vec<String> = scopes.iter().map(|scope| place(scope)).collect();
+        let differ = scopes.iter().any(|scope| scope.cause != first.cause || scope.hint != first.hint);
+        let of = if differ { "of the first: " } else { "" };
+        let cause = if said || cause.is_empty() { String::new() } else { format!(": {of}{}", one_line(cause)) };
+        output.line(&format!("  {state}{meant}: {}{cause}", fold::some(&places)))?;
+        if let (false, Some(hint)) = (said, &first.hint) {
             output.line(&format!("    {}", one_line(hint)))?;
         }
     }
@@ -97,7 +119,7 @@ fn troubles<W: Write>(report: &RunReport, output: &mut Output<W>) -> Result<(), 
         }
     }
     for (note, places) in notes {
-        output.line(&format!("  note: {}: {}", fold(&places), one_line(note)))?;
+        output.line(&format!("  note: {}: {}", fold::some(&places), one_line(note)))?;
     }
     Ok(())
 }
@@ -110,12 +132,6 @@ fn place(scope: &ScopeReport) -> String {
     }
 }
 
-fn fold(places: &[String]) -> String {
-    const SHOWN: usize = 4;
-    let shown = places.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    if places.len() > SHOWN { format!("{shown} and {} more", places.len() - SHOWN) } else { shown }
-}
-
 fn apis<W: Write>(report: &RunReport, detail: Detail, output: &mut Output<W>) -> Result<(), Failure> {
     let is_news = |api: &&ApiDocument| match (api.decision, api.reason) {
         (Some(Decision::Onboard | Decision::Gone), _) => true,
@@ -123,13 +139,29 @@ fn apis<W: Write>(report: &RunReport, detail: Detail, output: &mut Output<W>) ->
         _ => false,
     };
     let shown: Vec<&ApiDocument> = match detail {
-        Detail::Everything => report.apis.iter().collect(),
+        Detail::Everything | Detail::Named => report.apis.iter().collect(),
         Detail::News => report.apis.iter().filter(is_news).take(MOST_NEWS).collect(),
     };
     table(shown, output)?;
     let news = report.apis.iter().filter(is_news).count();
     if detail == Detail::News && news > MOST_NEWS {
         output.line(&format!("  and {} more; -v lists every API", news - MOST_NEWS))?;
+    }
+    Ok(())
+}
+
+/// What a person named passes every filter but these.
+fn stay_out<W: Write>(report: &RunReport, output: &mut Output<W>) -> Result<(), Failure> {
+    for api in &report.apis {
+        let id = format!("{}/{}/{}", api.account_id, api.region, api.api_id);
+        let why = match api.reason {
+            Some(Reason::Ignored) => format!("it is ignored; `aboard unignore {id}` lets it in again"),
+            Some(Reason::Unpublished) => "no stage of it has a deployment".to_owned(),
+            Some(Reason::NoMatchingStage) => "none of the stages that were named has a deployment".to_owned(),
+            Some(Reason::DetailsUnreadable) => "its stages could not be read".to_owned(),
+            _ => continue,
+        };
+        output.line(&format!("  {id} stays out because {why}"))?;
     }
     Ok(())
 }

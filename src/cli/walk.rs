@@ -22,7 +22,7 @@ use crate::config::{Config, Connection};
 use crate::discovery::{Aws, Progress};
 use crate::registry::{Registry, RegistryErrorKind};
 use crate::worker::report::RunReport;
-use crate::worker::{self, Context, Mode, Request, Shelf};
+use crate::worker::{self, Context, Mode, Pick, Request, Shelf};
 
 /// Shows what is there; writes nothing.
 pub(super) async fn discover<W: Write>(
@@ -47,8 +47,11 @@ pub(super) async fn onboard<W: Write>(
     let loaded = setup::load_and_warn(global)?;
     let connections = chosen(&loaded.config, &asked.which)?;
     if let Some(target) = asked.redeliver.as_ref().filter(|target| !loaded.config.targets.contains_key(*target)) {
-        return Err(Failure::usage(format!("no target named {target} in {}", loaded.file.display())));
+        return Err(naming::no_target(&loaded.config, target));
     }
+    // All that can be refused is refused before a registry is made.
+    let pick: Option<Arc<dyn Pick>> = if asked.pick { Some(Arc::new(Terminal::new()?)) } else { None };
+    asked.api.iter().try_for_each(|api| naming::parse(api).map(|_| ()))?;
     let path = setup::registry_path(global, &loaded);
     let (mode, registry) = if asked.dry_run {
         (Mode::Look, look_at(&path)?)
@@ -59,7 +62,7 @@ pub(super) async fn onboard<W: Write>(
         apis: naming::resolve_all(&asked.api, &registry, asked.place.region.as_deref())?,
         stages: asked.stage.iter().cloned().collect::<BTreeSet<_>>(),
         past_max_new: asked.yes,
-        pick: if asked.pick { Some(Arc::new(Terminal::new()?)) } else { None },
+        pick,
         redeliver: asked.redeliver.clone(),
         by: super::actor(),
         ..placed(Request::manual(mode), &asked.place)
@@ -68,11 +71,11 @@ pub(super) async fn onboard<W: Write>(
         let published_after = asked.published_after.map(|day| midnight(day, &connection));
         (connection, Request { published_after, ..request.clone() })
     };
-    // Who named an API wants to hear of it, also where it stays out.
-    let detail = if asked.dry_run || global.verbose > 0 || !asked.api.is_empty() {
-        summary::Detail::Everything
-    } else {
-        summary::Detail::News
+    let detail = match asked {
+        Onboard { api, .. } if !api.is_empty() => summary::Detail::Named,
+        Onboard { dry_run: true, .. } => summary::Detail::Everything,
+        _ if global.verbose > 0 => summary::Detail::Everything,
+        _ => summary::Detail::News,
     };
     walk(global, &loaded, registry, connections.into_iter().map(dated).collect(), detail, output).await
 }
@@ -130,7 +133,9 @@ async fn walk<W: Write>(
         clock: clock::now,
     };
     let _signals = signals::cancel_on_interrupt(context.cancel.clone());
-    let bar = Bar::follow(progress, global.quiet);
+    // A question and a bar would write over each other.
+    let asks = requests.iter().any(|(_, request)| request.pick.is_some());
+    let bar = Bar::follow(progress, global.quiet || asks);
     let runs = stream::iter(&requests).map(|(connection, request)| worker::run(&context, connection, request));
     let mut runs = std::pin::pin!(runs.buffered(config.limits.parallel_runs));
     let mut exits = Vec::with_capacity(requests.len());

@@ -231,8 +231,15 @@ pub(super) fn kind_and_text_without_answer(error: &(dyn Error + 'static)) -> (Ki
     } else {
         Kind::Other
     };
-    (kind, chain(error))
+    let text = chain(error);
+    // The SDK's and the HTTP client's words for "no connection" come before what the system said, and say nothing more.
+    let said = WRAPPINGS.iter().fold(text.as_str(), |text, wrapping| text.strip_prefix(wrapping).unwrap_or(text));
+    let text =
+        if kind == Kind::Unreachable && said.len() < text.len() { format!("no connection: {said}") } else { text };
+    (kind, text)
 }
+
+const WRAPPINGS: [&str; 3] = ["dispatch failure: ", "io error: ", "client error (Connect): "];
 
 /// Whether TLS refused the other side's certificate. By text: the error is wrapped so that its type is out of reach.
 pub(super) fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
@@ -326,10 +333,10 @@ impl<'a> Answer<'a> {
         };
         let code = self.code.map(|code| format!("{}, ", tidy(code))).unwrap_or_default();
         let request = match &self.request_id {
-            Some(id) => format!("request {}", tidy(id)),
-            None => NO_REQUEST_ID.to_owned(),
+            Some(id) => format!(", request {}", tidy(id)),
+            None => format!(", {NO_REQUEST_ID}"),
         };
-        format!("{} ({code}status {}, {request})", tidy(said), self.status)
+        format!("{} ({code}status {}{request})", tidy(said), self.status)
     }
 }
 

@@ -64,6 +64,13 @@ pub enum RegistryErrorKind {
     Corrupt(String),
     /// A copy would have replaced a file.
     CopyExists(PathBuf),
+    /// A copy could not be written.
+    CopyFailed {
+        /// The copy.
+        copy: PathBuf,
+        /// What the system said.
+        cause: String,
+    },
     /// It holds no such API.
     UnknownApi(ApiId),
     /// It holds no such run.
@@ -145,6 +152,9 @@ impl fmt::Display for RegistryError {
             ),
             Kind::CopyExists(copy) => {
                 write!(f, "{} exists and is not replaced; name another file", copy.display())
+            }
+            Kind::CopyFailed { copy, cause } => {
+                write!(f, "cannot copy registry {path} to {}: {cause}", copy.display())
             }
             Kind::UnknownApi(id) => write!(f, "registry {path} knows no API {id}"),
             Kind::UnknownRun(id) => write!(f, "registry {path} knows no run {id}"),

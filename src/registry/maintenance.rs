@@ -113,7 +113,7 @@ impl Reader {
     /// # Errors
     /// `CopyExists`, and what SQLite and the disk may refuse; no part of a copy is left behind then.
     pub fn backup(&self, file: &Path) -> Result<(), RegistryError> {
-        copy_to_new_file(&self.connection, file).map_err(|kind| RegistryError::new(&self.path, kind))
+        copy_to_new_file(&self.connection, file).map_err(|kind| RegistryError::new(&self.path, of_copy(kind, file)))
     }
 }
 
@@ -131,6 +131,20 @@ pub(super) fn copy_to_new_file(from: &Connection, file: &Path) -> Result<(), Reg
         let _tidied = fs::remove_file(file);
     }
     copied
+}
+
+/// Says of the copy what is not the registry's fault.
+fn of_copy(kind: RegistryErrorKind, copy: &Path) -> RegistryErrorKind {
+    use RegistryErrorKind as Kind;
+    let cause = match kind {
+        Kind::CopyExists(_) | Kind::Busy | Kind::Corrupt(_) => return kind,
+        Kind::Full => "its disk is full".to_owned(),
+        Kind::ReadOnly => "its disk or folder cannot be written".to_owned(),
+        Kind::Io(error) => error.to_string(),
+        Kind::Sqlite(error) => error.to_string(),
+        other => RegistryError::new(copy, other).to_string(),
+    };
+    Kind::CopyFailed { copy: copy.to_owned(), cause }
 }
 
 fn copy(from: &Connection, file: &Path) -> Result<(), RegistryErrorKind> {

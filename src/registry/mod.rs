@@ -143,7 +143,7 @@ impl Registry {
             connection.pragma_update(None, "synchronous", "FULL")?;
             Ok(connection)
         };
-        let connection = opened().map_err(|kind| RegistryError::new(path, kind))?;
+        let connection = opened().map_err(|kind| RegistryError::new(path, unless_unwritable(path, kind)))?;
         Ok(Self { reader: Reader { connection, path: path.to_owned(), place } })
     }
 
@@ -235,6 +235,18 @@ fn refused(error: io::Error) -> RegistryErrorKind {
     match error.kind() {
         io::ErrorKind::PermissionDenied => RegistryErrorKind::ReadOnly,
         _ => error.into(),
+    }
+}
+
+/// SQLite says that it cannot open a file where it cannot make the log beside it; whether it could is asked of the system.
+fn unless_unwritable(path: &Path, kind: RegistryErrorKind) -> RegistryErrorKind {
+    let cannot_open = matches!(&kind, RegistryErrorKind::Sqlite(error)
+        if error.sqlite_error_code() == Some(ErrorCode::CannotOpen));
+    let writable = |path: &Path| nix::unistd::access(path, nix::unistd::AccessFlags::W_OK).is_ok();
+    if cannot_open && !(writable(path) && writable(&place::directory_of(path))) {
+        RegistryErrorKind::ReadOnly
+    } else {
+        kind
     }
 }
 

@@ -3,22 +3,23 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
 
 mod approval;
-// mod bad_input;
-// mod commands;
+mod bad_input;
+mod commands;
 mod concurrent;
 mod config_files;
 mod config_properties;
 mod config_schema;
-// mod contract;
+mod contract;
 mod crash;
 mod interrupt;
 mod layering;
-// mod looks;
+mod looks;
 mod ministack;
 mod ministack_listing;
 mod moto;
 mod network;
+mod registry_files;
 mod scale;
-// mod secrets;
-// mod selection;
+mod secrets;
+mod selection;
 mod support;

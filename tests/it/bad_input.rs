@@ -1,0 +1,377 @@
+//! What is wrong in the file, in the environment, with a name, or with AWS: a clear sentence, the right exit code, nothing lost.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+
+use aboard_simulator::{Failure, Fault, Operation, User};
+
+use crate::support::shop::{self, ACCOUNT, KEY, REGION, auto_onboard, connection, open, open_with, schedules};
+use crate::support::{CANARY, Home, Said};
+
+/// An address at which nothing listens.
+fn closed() -> String {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    format!("http://127.0.0.1:{port}")
+}
+
+fn nowhere(schedules: &str) -> Home {
+    Home::new(&closed(), schedules)
+}
+
+fn good() -> String {
+    schedules(r#"regions = ["eu-west-1"]"#)
+}
+
+/// The command line must end so, say all of this on standard error, and print nothing as a result.
+fn refused(home: &Home, words: &[&str], code: i32, sentences: &[&str]) -> Said {
+    let said = home.run(words);
+    assert_eq!(said.code, Some(code), "{words:?}: {said:?}");
+    for sentence in sentences {
+        assert!(said.stderr.contains(sentence), "{words:?} must say `{sentence}`: {}", said.stderr);
+    }
+    assert_eq!(said.stdout, "", "{words:?}");
+    assert!(!home.registry().exists(), "{words:?} must not make a registry");
+    said
+}
+
+/// What needs the file, with words that would be good.
+const NEED_THE_FILE: [&[&str]; 6] =
+    [&["check"], &["test", "shop"], &["discover", "shop"], &["onboard", "shop"], &["approve", "shop"], &["apis"]];
+
+#[test]
+fn a_schedule_file_that_cannot_be_read_is_named_with_the_cause() {
+    let home = nowhere(&good());
+    fs::remove_file(home.path("schedules.toml")).unwrap();
+    for words in NEED_THE_FILE {
+        refused(
+            &home,
+            words,
+            2,
+            &["cannot read the schedule file schedules.toml: ", "--config", "/etc/aboard/schedules.toml"],
+        );
+    }
+    fs::create_dir(home.path("schedules.toml")).unwrap();
+    refused(&home, &["check"], 2, &["cannot read the schedule file schedules.toml: ", "directory"]);
+    refused(&home, &["--config", "no/such.toml", "check"], 2, &["cannot read the schedule file no/such.toml: "]);
+}
+
+#[test]
+fn a_schedule_file_that_its_reader_may_not_read_is_named() {
+    let home = nowhere(&good());
+    fs::set_permissions(home.path("schedules.toml"), fs::Permissions::from_mode(0o000)).unwrap();
+    if nix::unistd::Uid::effective().is_root() {
+        // Nothing is hidden from the superuser, so another user looks.
+        let aboard = home.command(&["check"]);
+        let folder = home.path("");
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut other = std::process::Command::new("setpriv");
+        other.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(aboard.get_program()).arg("check");
+        let said = Said::of(other.current_dir(folder).output().unwrap());
+        assert!(said.stderr.contains("Permission denied"), "{said:?}");
+    } else {
+        refused(&home, &["check"], 2, &["cannot read the schedule file schedules.toml: Permission denied"]);
+    }
+}
+
+#[test]
+fn a_schedule_file_that_is_no_text_is_refused() {
+    let home = nowhere(&good());
+    fs::write(home.path("schedules.toml"), b"[limits]\nburst = 1 # \xff\n").unwrap();
+    refused(&home, &["check"], 2, &["schedules.toml is not UTF-8 (byte 21)"]);
+    fs::write(home.path("schedules.toml"), "[connections.shop\n").unwrap();
+    refused(&home, &["onboard", "shop"], 2, &["schedules.toml:1:18: unclosed table", "schedules.toml has 1 mistake"]);
+}
+
+#[test]
+fn every_mistake_in_a_file_is_told_at_once_with_its_line() {
+    let file = format!(
+        "{}{}[limmits]\n",
+        schedules(r#"regions = ["eu-wset-1", "EU_WEST_1"]"#),
+        auto_onboard("").replace("Europe/London", "Europe/Lodnon")
+    );
+    let home = nowhere(&file);
+    let line =
+        |what: &str| format!("schedules.toml:{}:", 1 + file.lines().position(|line| line.contains(what)).unwrap());
+    refused(
+        &home,
+        &["onboard", "shop"],
+        2,
+        &[
+            "EU_WEST_1",
+            "Europe/Lodnon",
+            "Europe/London",
+            "limmits",
+            "limits",
+            &line("regions"),
+            &line("timezone"),
+            "has 3 mistakes",
+        ],
+    );
+}
+
+#[test]
+fn a_secret_in_the_file_is_refused_and_never_shown() {
+    let home = nowhere(&good().replace("\"env:SECRET\"", &format!("\"{CANARY}\"")));
+    for words in NEED_THE_FILE {
+        let said = refused(&home, words, 2, &["secret_access_key", "env:NAME", "file:/path"]);
+        assert!(!said.stderr.contains(CANARY), "{words:?}: {}", said.stderr);
+    }
+}
+
+#[test]
+fn a_secret_that_cannot_be_had_is_named_and_nothing_is_asked_of_aws() {
+    let (sim, home) = open(shop::stocked());
+    home.write("empty", "\n");
+    let unset = "environment variable NO_SUCH_SECRET is not set";
+    for (reference, expected) in [
+        ("env:NO_SUCH_SECRET", unset),
+        ("env:EMPTY_SECRET", "environment variable EMPTY_SECRET is empty"),
+        ("file:no-such-file", "no-such-file cannot be read: No such file"),
+        ("file:empty", "empty is empty"),
+    ] {
+        home.write("schedules.toml", &good().replace("env:SECRET", reference));
+        for words in [&["test", "shop"][..], &["discover", "shop"], &["onboard", "shop"]] {
+            let said = Said::of(home.command(words).env("EMPTY_SECRET", "").output().unwrap());
+            assert_eq!(said.code, Some(1), "{words:?} {said:?}");
+            assert!(said.stdout.contains(expected), "{words:?} must say `{expected}`: {}", said.stdout);
+        }
+    }
+    assert_eq!(sim.counts().calls, 0);
+    assert_eq!(home.json(&["runs"])[0]["error"]["kind"], "credentials_failed");
+}
+
+#[test]
+fn an_unknown_connection_is_answered_with_the_nearest_name() {
+    let home = nowhere(&good());
+    for command in ["test", "discover", "onboard", "approve"] {
+        refused(&home, &[command, "shpo"], 2, &["no connection named shpo in the schedule file", "did you mean shop?"]);
+        refused(&home, &[command, "entirely-else"], 2, &["no connection named entirely-else", "it has shop"]);
+    }
+    let empty = nowhere("[connections]\n");
+    refused(&empty, &["discover", "shop"], 2, &["no connection named shop", "it has none"]);
+}
+
+#[test]
+fn what_is_not_there_yet_says_so() {
+    let central = "[connections.org.credentials.central_role]\nrole_arn = \"arn:aws:iam::111122223333:role/A\"\nchild_role_name = \"B\"\n";
+    let home = nowhere(
+        &(schedules(r#"regions = ["all"]"#)
+            + "[connections.org]\n"
+            + central
+            + &connection("fine", r#"regions = ["eu-west-1"]"#)),
+    );
+    for command in ["test", "discover", "onboard"] {
+        let all = home.run(&[command, "shop"]);
+        assert_eq!(all.code, Some(1), "{all:?}");
+        assert!(all.stdout.contains("regions = [\"all\"] is not there yet; name the regions"), "{}", all.stdout);
+    }
+    home.write("schedules.toml", &format!("[connections.org]\nregions = [\"eu-west-1\"]\n{central}"));
+    for command in ["test", "discover", "onboard"] {
+        let org = home.run(&[command, "org"]);
+        assert_eq!(org.code, Some(1), "{org:?}");
+        let expected = "central_role is not there yet; use one connection with assume_role per account";
+        assert!(org.stdout.contains(expected), "{}", org.stdout);
+    }
+}
+
+#[test]
+fn a_choice_on_a_terminal_needs_one() {
+    let home = nowhere(&good());
+    refused(&home, &["onboard", "shop", "--pick"], 2, &["--pick asks on a terminal, and there is none", "--api"]);
+}
+
+#[test]
+fn csv_is_refused_before_anything_is_done_where_there_is_none() {
+    let home = nowhere(&good());
+    for words in [
+        &["check"][..],
+        &["test", "shop"],
+        &["discover", "shop"],
+        &["onboard", "shop"],
+        &["approve", "shop"],
+        &["ignore", "abc", "--reason", "a test"],
+        &["unignore", "abc"],
+        &["explain", "abc"],
+        &["runs", "1"],
+        &["registry", "info"],
+        &["schema"],
+    ] {
+        refused(&home, &[&["-o", "csv"], words].concat(), 2, &["only lists can be printed as csv"]);
+    }
+    let (sim, home) = open(shop::stocked());
+    home.ok(&["onboard", "shop"]);
+    sim.reset_counts();
+    assert_eq!(home.run(&["-o", "csv", "ignore", "ordersapi1", "--reason", "a test"]).code, Some(2));
+    assert!(!home.ok(&["explain", "ordersapi1"]).stdout.contains("ignored"), "what was refused was not done");
+    assert_eq!(home.run(&["-o", "csv", "onboard", "shop"]).code, Some(2));
+    assert_eq!(sim.counts().calls, 0);
+}
+
+#[test]
+fn words_that_mean_nothing_are_usage_errors() {
+    let home = nowhere(&good());
+    for words in [
+        &["onboard"][..],
+        &["onboard", "shop", "--all"],
+        &["onboard", "shop", "--stage", "prod"],
+        &["onboard", "shop", "--published-after", "yesterday"],
+        &["onboard", "shop", "--dry-run", "--pick"],
+        &["onboard", "shop", "--redeliver", "nosuch"],
+        &["ignore", "abc"],
+        &["ignore", "abc", "--reason", "  "],
+        &["ignore", "abc", "--reason", "a test", "--until", "2020-01-01"],
+        &["apis", "--state", "lost"],
+        &["apis", "--name", "{"],
+        &["apis", "--tag", "team"],
+        &["nosuch"],
+        &["-v", "-q", "check"],
+    ] {
+        refused(&home, words, 2, &[]);
+    }
+    refused(&home, &["apis", "--reason", "because"], 2, &["no reason named because", "reasons are new, selected"]);
+    refused(
+        &home,
+        &["onboard", "shop", "--redeliver", "nosuch"],
+        2,
+        &["no target named nosuch", "it has catalog, specs"],
+    );
+}
+
+#[test]
+fn a_filter_for_the_log_that_is_none_is_said_and_not_used() {
+    let home = nowhere(&good());
+    let said = Said::of(home.command(&["check"]).env("ABOARD_LOG", "aboard=loud").output().unwrap());
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.stderr.contains("warning: ABOARD_LOG is no filter"), "{}", said.stderr);
+}
+
+/// A run that fails as a whole: exit 1, the cause and what to do, and a registry that says the same.
+fn fails(home: &Home, sentences: &[&str], kind: &str) {
+    let said = home.run(&["onboard", "shop"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stdout.starts_with("shop: failed"), "{}", said.stdout);
+    for sentence in sentences {
+        assert!(said.stdout.contains(sentence), "must say `{sentence}`: {}", said.stdout);
+    }
+    let run = home.json(&["runs"])[0].clone();
+    assert_eq!((&run["outcome"], &run["error"]["kind"]), (&"failed".into(), &kind.into()), "{run}");
+}
+
+#[test]
+fn without_a_network_the_cause_is_told() {
+    // TLS towards a port that does not speak it is one way of having none.
+    let sim = aboard_simulator::Simulator::start(shop::stocked());
+    let tls = sim.url().replace("http://", "https://");
+    let closed = closed();
+    // Each is tried again for some seconds, so they wait side by side.
+    std::thread::scope(|scope| {
+        for (endpoint, cause) in [
+            (closed.as_str(), "GetCallerIdentity: no connection: tcp connect error: Connection refused"),
+            ("http://no-such-host.invalid", "GetCallerIdentity: no connection: dns error"),
+            (tls.as_str(), "GetCallerIdentity: no connection: "),
+        ] {
+            scope.spawn(move || {
+                fails(&Home::new(endpoint, &good()), &[cause, "check the network, the name server"], "failed")
+            });
+        }
+    });
+}
+
+#[test]
+fn a_test_of_a_connection_without_a_network_fails_at_its_first_call() {
+    let said = nowhere(&good()).run(&["test", "shop"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stdout.contains("  FAIL  identify the caller: GetCallerIdentity: no connection: "), "{}", said.stdout);
+    assert!(said.stdout.contains("check the network"), "{}", said.stdout);
+}
+
+#[test]
+fn a_key_that_aws_does_not_know_and_a_token_that_expired_are_told_apart() {
+    let (_sim, home) = open(aboard_simulator::World::new());
+    fails(&home, &["the access key is unknown to AWS"], "credentials_failed");
+
+    let world = shop::stocked().fault(Fault::new(Failure::ExpiredToken));
+    let (_sim, home) = open_with(world, &good());
+    fails(&home, &["Expired", "the session ended and could not be renewed"], "credentials_failed");
+}
+
+#[test]
+fn a_region_that_is_switched_off_fails_alone() {
+    let world = shop::stocked().disabled_region(ACCOUNT, "eu-south-1");
+    let (_sim, home) = open_with(world, &schedules(r#"regions = ["eu-west-1", "eu-south-1"]"#));
+    let said = home.run(&["onboard", "shop"]);
+    assert_eq!(said.code, Some(3), "{said:?}");
+    assert!(said.stdout.contains("3 onboarded") && said.stdout.contains("region_disabled: "), "{}", said.stdout);
+    let report = home.json(&["discover", "shop"]);
+    let off: Vec<&serde_json::Value> =
+        report["scopes"].as_array().unwrap().iter().filter(|scope| scope["region"] == "eu-south-1").collect();
+    assert_eq!(off.len(), 2);
+    assert!(off.iter().all(|scope| scope["state"] == "region_disabled" && scope["explained"] == false), "{off:?}");
+}
+
+#[test]
+fn a_denied_region_family_or_stage_fails_alone() {
+    let world = shop::stocked()
+        .rest(ACCOUNT, "eu-west-2", shop::rest("reports", "reportsap1"))
+        .rest(ACCOUNT, REGION, shop::rest("hidden", "hiddenapi1"))
+        .fault(Fault::new(Failure::AccessDenied).on(Operation::GetRestApis).region("eu-west-2"))
+        .fault(Fault::new(Failure::AccessDenied).on(Operation::RestGetStages).about("hiddenapi1"));
+    let (sim, home) = open_with(world, &schedules(r#"regions = ["eu-west-1", "eu-west-2"]"#));
+    let said = home.run(&["onboard", "shop"]);
+    assert_eq!(said.code, Some(3), "{said:?}");
+    for expected in [
+        "shop: partial",
+        "3 onboarded",
+        "3 of 4 scopes complete",
+        "access_denied: 111122223333/eu-west-2/rest: ",
+        "allow apigateway:GET on arn:aws:apigateway:eu-west-2::/restapis",
+        "details_unreadable",
+    ] {
+        assert!(said.stdout.contains(expected), "must say `{expected}`: {}", said.stdout);
+    }
+    let hidden = home.json(&["apis", "--state", "seen"]);
+    assert_eq!(hidden[0]["api_id"], "hiddenapi1");
+    let why = home.ok(&["explain", "hiddenapi1"]).stdout;
+    assert!(
+        why.contains("its stages could not be read: GetStages: ") && why.contains("cannot read its stages"),
+        "{why}"
+    );
+
+    sim.clear_faults();
+    let healed = home.ok(&["onboard", "shop"]).stdout;
+    assert!(healed.contains("2 onboarded"), "what was held comes in once it can be read: {healed}");
+}
+
+#[test]
+fn a_session_token_that_is_missing_is_a_failure_of_credentials() {
+    let world = aboard_simulator::World::new().user_with(User::new(KEY, ACCOUNT).session_token("wanted"));
+    let (_sim, home) = open_with(world, &good());
+    let said = home.run(&["onboard", "shop"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert_eq!(home.json(&["runs"])[0]["error"]["kind"], "credentials_failed");
+}
+
+#[test]
+fn the_worst_of_several_connections_is_the_exit_code() {
+    let bad = connection("bad", r#"regions = ["eu-west-1"]"#).replace("env:SECRET", "env:NO_SUCH_SECRET");
+    let worse = bad.replace("connections.bad", "connections.worse");
+    let (_sim, home) = open_with(shop::stocked(), &(good() + &bad + &worse));
+    for (words, code) in [
+        (&["onboard", "shop"][..], 0),
+        (&["onboard", "bad", "worse"], 1),
+        (&["onboard", "shop", "bad"], 3),
+        (&["onboard", "--all"], 3),
+        (&["discover", "--all"], 3),
+        (&["onboard", "shop", "nosuch"], 2),
+        (&["test", "shop"], 0),
+        (&["test", "--all"], 1),
+    ] {
+        let said = home.run(words);
+        assert_eq!(said.code, Some(code), "{words:?}: {said:?}");
+    }
+    let lines = Said::of(home.command(&["-o", "json", "onboard", "--all"]).output().unwrap()).json_lines();
+    let outcomes: Vec<(&str, &str)> =
+        lines.iter().map(|run| (run["connection"].as_str().unwrap(), run["outcome"].as_str().unwrap())).collect();
+    assert_eq!(outcomes, [("bad", "failed"), ("shop", "succeeded"), ("worse", "failed")], "by name");
+}
