@@ -117,20 +117,6 @@ impl Reader {
     }
 }
 
-/// Says of the copy what is not the registry's fault.
-fn of_copy(kind: RegistryErrorKind, copy: &Path) -> RegistryErrorKind {
-    use RegistryErrorKind as Kind;
-    let cause = match kind {
-        Kind::CopyExists(_) | Kind::Busy | Kind::Corrupt(_) => return kind,
-        Kind::Full => "its disk is full".to_owned(),
-        Kind::ReadOnly => "its disk or folder cannot be written".to_owned(),
-        Kind::Io(error) => error.to_string(),
-        Kind::Sqlite(error) => error.to_string(),
-        other => RegistryError::new(copy, other).to_string(),
-    };
-    Kind::CopyFailed { copy: copy.to_owned(), cause }
-}
-
 /// Copies an open registry to a file that does not exist yet, with mode 0600, and sees it safely on disk.
 pub(super) fn copy_to_new_file(from: &Connection, file: &Path) -> Result<(), RegistryErrorKind> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
@@ -145,6 +131,20 @@ pub(super) fn copy_to_new_file(from: &Connection, file: &Path) -> Result<(), Reg
         let _tidied = fs::remove_file(file);
     }
     copied
+}
+
+/// Says of the copy what is not the registry's fault.
+fn of_copy(kind: RegistryErrorKind, copy: &Path) -> RegistryErrorKind {
+    use RegistryErrorKind as Kind;
+    let cause = match kind {
+        Kind::CopyExists(_) | Kind::Busy | Kind::Corrupt(_) => return kind,
+        Kind::Full => "its disk is full".to_owned(),
+        Kind::ReadOnly => "its disk or folder cannot be written".to_owned(),
+        Kind::Io(error) => error.to_string(),
+        Kind::Sqlite(error) => error.to_string(),
+        other => RegistryError::new(copy, other).to_string(),
+    };
+    Kind::CopyFailed { copy: copy.to_owned(), cause }
 }
 
 fn copy(from: &Connection, file: &Path) -> Result<(), RegistryErrorKind> {

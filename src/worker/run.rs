@@ -7,6 +7,7 @@
 //! A scope whose plan registers nothing commits as soon as it is planned. The others wait until the whole run is planned,
 //! for `max_new` speaks of all of them; then each commits by itself. Commits happen here and nowhere else, one after the other.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -384,7 +385,9 @@ impl Run {
             _ => Ok(()),
         };
         self.scopes.sort_by(|one, other| {
-            (&one.account_id, &one.region, one.family).cmp(&(&other.account_id, &other.region, other.family))
+            // `Reverse`, so that `rest` comes before `http`.
+            let key = |row: &ScopeReport| (row.account_id.clone(), row.region.clone(), Reverse(row.family));
+            key(one).cmp(&key(other))
         });
         self.apis.sort_by(|one, other| {
             (&one.account_id, &one.region, &one.api_id).cmp(&(&other.account_id, &other.region, &other.api_id))

@@ -1,5 +1,7 @@
 //! Behaviour of the whole, through the real binary.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
+
 mod approval;
 mod bad_input;
 mod commands;

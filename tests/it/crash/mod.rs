@@ -19,9 +19,11 @@ const APIS: usize = 12;
 const COMMITS: u64 = 7;
 const ONBOARD: [&str; 2] = ["onboard", "shop"];
 
+/// Two scopes ask for dates at a time, so that answers and commits alternate.
 const SCHEDULES: &str = r#"
 [limits]
 requests_per_second = 0
+accounts_in_flight = 1
 
 [targets.catalog.webhook]
 url = "https://catalog.example.com/hooks/apis"

@@ -11,7 +11,7 @@ use crate::support::{Ended, Home, Running};
 const ACCOUNTS: usize = 4;
 const REGIONS: usize = 3;
 /// REST APIs, and HTTP and WebSocket APIs together, of each account in each region.
-const EACH: (usize, usize) = (5, 3);
+const EACH: (usize, usize) = (4, 2);
 const APIS: usize = ACCOUNTS * REGIONS * (EACH.0 + EACH.1);
 const INSTANTS: usize = 50;
 const ONBOARD: [&str; 2] = ["onboard", "--all"];
@@ -30,7 +30,7 @@ impl Random {
 
 fn schedules() -> String {
     let mut text =
-        "[limits]\nrequests_per_second = 0\n\n[targets.catalog.webhook]\nurl = \"https://catalog.example.com/\"\n\n\
+        "[limits]\nrequests_per_second = 0\naccounts_in_flight = 1\n\n[targets.catalog.webhook]\nurl = \"https://catalog.example.com/\"\n\n\
                     [targets.specs.directory]\npath = \"specs\"\n"
             .to_owned();
     for index in 0..ACCOUNTS {

@@ -62,16 +62,18 @@ impl Home {
         self.must_be_sound(occasion);
     }
 
-    /// Asserts what must hold even right after a crash: of each API that was onboarded, each of so many targets is told once.
-    pub(crate) fn must_have_told_as_it_onboarded(&self, targets: usize, occasion: &str) {
+    /// Asserts what must hold even right after a crash: of each API that was onboarded, each of so many targets is told once. Answers
+    /// how many are onboarded.
+    pub(crate) fn must_have_told_as_it_onboarded(&self, targets: usize, occasion: &str) -> usize {
         if !self.registry().exists() {
-            return;
+            return 0;
         }
         let onboarded = self.happened(HistoryEvent::Onboarded);
         let told = self.told();
         assert_eq!(told.len(), onboarded.len() * targets, "{occasion}");
         assert!(told.values().all(|times| *times == 1), "{occasion}: {told:?}");
         assert_eq!(self.book().check().unwrap(), Vec::<String>::new(), "{occasion}");
+        onboarded.len()
     }
 
     /// Asserts that no run is open and that the registry finds nothing wrong with itself.
