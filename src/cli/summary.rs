@@ -8,7 +8,7 @@ use super::fold;
 use super::output::{Output, count, one_line};
 use crate::inventory::{Instance, InstanceKind, ScopeState};
 use crate::plan::{Decision, Reason};
-use crate::registry::{ApiDocument, Trigger};
+use crate::registry::{ApiDocument, Outcome, Trigger};
 use crate::worker::report::{RunReport, ScopeReport};
 
 /// How much is shown.
@@ -62,6 +62,10 @@ fn headline(report: &RunReport) -> String {
         (Some(run), _) => format!(" (run {run})"),
         (None, _) => " (nothing written)".to_owned(),
     };
+    // Where not even an account was entered, there is nothing to count.
+    if report.outcome == Outcome::Failed && report.scopes.iter().all(|scope| scope.region.is_none()) {
+        return format!("{}: failed{run}", report.connection);
+    }
     let onboard = if report.run_id.is_some() { "onboarded" } else { "to onboard" };
     let mut parts = vec![format!("{} seen", counts.seen), format!("{} {onboard}", counts.onboard)];
     let rest = [

@@ -12,12 +12,17 @@ use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::inventory::{Family, ScopeState, Trouble};
+use crate::secret::SecretError;
 
 /// The longest piece of an answer that is shown.
 const LONGEST_QUOTE: usize = 400;
 
 /// What is said of an answer that AWS may not have given.
 const NO_REQUEST_ID: &str = "without a request id, so perhaps from a proxy and not from AWS";
+
+/// What to do about a secret that cannot be read.
+pub(super) const PUT_THE_SECRET: &str =
+    "put the secret where the schedule file says, readable by the user that aboard runs as";
 
 /// A call as it is named to people, and what it needs.
 #[derive(Clone, Debug)]
@@ -76,6 +81,8 @@ pub(super) enum Kind {
     UnknownKey,
     /// The session is over.
     Expired,
+    /// A secret that the schedule file refers to cannot be read.
+    NoSecret,
     /// No usable credentials, or a wrong signature.
     Credentials,
     /// Nobody gave any credentials.
@@ -138,6 +145,7 @@ impl Failure {
                 ScopeState::CredentialsFailed,
                 Some("the session ended and could not be renewed: give fresh temporary credentials, or a role".to_owned()),
             ),
+            Kind::NoSecret => (ScopeState::CredentialsFailed, Some(PUT_THE_SECRET.to_owned())),
             Kind::Credentials => (
                 ScopeState::CredentialsFailed,
                 Some("check the key and its secret, and that this machine's clock is right".to_owned()),
@@ -214,6 +222,9 @@ pub(super) fn kind_and_text_without_answer(error: &(dyn Error + 'static)) -> (Ki
             _ => Kind::Credentials,
         };
         return (kind, format!("AssumeRole: {text}"));
+    }
+    if let Some(secret) = find::<SecretError>(error) {
+        return (Kind::NoSecret, secret.to_string());
     }
     if let Some(nobody) = causes(error).find(|cause| is_not_loaded(*cause)) {
         let why = nobody.source().map(|why| format!(": {}", chain(why))).unwrap_or_default();

@@ -210,7 +210,7 @@ pub(super) async fn default_chain(aws: &Aws, chain: &DefaultChain, regions: &[St
 }
 
 fn bad_reference(ask: &Ask, error: &SecretError) -> Failure {
-    Failure { kind: Kind::Credentials, ..Failure::other(ask, &error.to_string()) }
+    Failure { kind: Kind::NoSecret, ..Failure::other(ask, &error.to_string()) }
 }
 
 fn of_credentials(ask: &Ask, error: &CredentialsError) -> Failure {

@@ -6,7 +6,7 @@ use futures_util::stream::{self, StreamExt};
 
 use super::account::{Account, Place};
 use super::aws::Aws;
-use super::classify::{Ask, Failure, Kind};
+use super::classify::{Ask, Failure, Kind, PUT_THE_SECRET};
 use super::credentials::{self, NotThereYet};
 use super::progress::Progress;
 use crate::config::{AwsUser, Connection, Credentials, Regions, SecretRef, Source, Value};
@@ -188,7 +188,7 @@ async fn resolve(references: Vec<SecretRef>) -> Outcome {
     Outcome::Failed(Trouble {
         state: ScopeState::CredentialsFailed,
         cause: errors.join("; "),
-        hint: Some("put the secret where the schedule file says, readable by the user that aboard runs as".to_owned()),
+        hint: Some(PUT_THE_SECRET.to_owned()),
     })
 }
 

@@ -135,6 +135,8 @@ fn a_secret_that_cannot_be_had_is_named_and_nothing_is_asked_of_aws() {
             let said = Said::of(home.command(words).env("EMPTY_SECRET", "").output().unwrap());
             assert_eq!(said.code, Some(1), "{words:?} {said:?}");
             assert!(said.stdout.contains(expected), "{words:?} must say `{expected}`: {}", said.stdout);
+            assert!(said.stdout.contains("put the secret where the schedule file says"), "{words:?}: {}", said.stdout);
+            assert!(!said.stdout.contains("dispatch failure"), "no words of a library: {}", said.stdout);
         }
     }
     assert_eq!(sim.counts().calls, 0);
