@@ -1,5 +1,7 @@
 //! Behaviour of the whole, through the real binary.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
+
 mod approval;
 // mod bad_input;
 // mod commands;
@@ -12,11 +14,11 @@ mod crash;
 mod interrupt;
 mod layering;
 // mod looks;
-mod scale;
-// mod secrets;
-// mod selection;
 mod ministack;
 mod ministack_listing;
 mod moto;
 mod network;
+mod scale;
+// mod secrets;
+// mod selection;
 mod support;

@@ -171,7 +171,10 @@ answer({"id": temporary["AccessKeyId"], "secret": temporary["SecretAccessKey"], 
     home.write("token", CANARY);
     let said = home.run(&["-o", "json", "discover", "own"]);
     assert_eq!((said.code, &said.json()["error"]["kind"]), (Some(1), &json!("credentials_failed")));
-    assert!(!format!("{said:?}").contains(CANARY));
+    let (code, report, steps) = steps(&home, "own");
+    assert_eq!((code, steps.len()), (Some(1), 2), "{report}");
+    assert_eq!(steps[1], "failed identify the caller");
+    assert!(!format!("{said:?}{report}").contains(CANARY));
 }
 
 #[test]
@@ -281,7 +284,7 @@ client(root("100000000052"), "iam").put_role_policy(
     RoleName="Look", PolicyName="not", PolicyDocument=policy(may("apigateway:GET", denied, effect="Deny")))
 answer(None)
 "#,
-        made["other"].as_str().unwrap()
+        made["rest"].as_str().unwrap()
     ));
     let home = assuming(&made, "external_id = \"right\"");
     let (code, report) = run(&home, &["onboard", "there"]);
@@ -290,13 +293,18 @@ answer(None)
         let api = report["apis"].as_array().unwrap().iter().find(|api| api["api_id"] == *id).unwrap();
         (api["decision"].clone(), api["reason"].clone(), api["state"].clone())
     };
-    assert_eq!(decided(&made["other"]), (json!("held"), json!("details_unreadable"), json!("seen")));
-    assert_eq!(decided(&made["rest"]), (json!("onboard"), json!("new"), json!("onboarded")));
+    assert_eq!(decided(&made["rest"]), (json!("held"), json!("details_unreadable"), json!("seen")));
+    assert_eq!(decided(&made["other"]), (json!("onboard"), json!("new"), json!("onboarded")));
     assert_eq!(decided(&made["http"]), (json!("onboard"), json!("new"), json!("onboarded")));
-    let said = home.ok(&["explain", made["other"].as_str().unwrap()]);
-    let permission =
-        format!("apigateway:GET on arn:aws:apigateway:eu-west-1::/restapis/{}/stages", made["other"].as_str().unwrap());
-    assert_says(&said, &["cannot read its stages", "GetStages", &permission]);
+    let id = made["rest"].as_str().unwrap();
+    let permission = format!("apigateway:GET on arn:aws:apigateway:eu-west-1::/restapis/{id}/stages");
+    assert_says(&home.ok(&["explain", id]), &["cannot read its stages", "GetStages", &permission]);
+    // It is the one that Test Connection tries.
+    let (code, report, steps) = steps(&home, "there");
+    assert_eq!(code, Some(1), "{report}");
+    assert!(steps.contains(&"failed read stages of REST APIs".to_owned()), "{steps:?}");
+    assert!(steps.contains(&"passed read deployments of REST APIs".to_owned()), "{steps:?}");
+    assert_eq!(step(&report, "read stages of REST APIs")["hint"], format!("allow {permission}"));
 }
 
 #[test]

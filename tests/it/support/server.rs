@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::venv;
 
 /// How long a server may take until it listens; these machines are shared.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 const SERVE: &str = include_str!("serve.py");
 const SEED: &str = include_str!("seed.py");

@@ -29,7 +29,7 @@ fn make(python: &str, target: &Path) -> Result<PathBuf, String> {
     }
     let _ = fs::remove_dir_all(&home);
     let debian =
-        "the end-to-end tests need Python 3.10 or newer with its venv module; on Debian: apt install python3-venv";
+        "the end-to-end tests need Python 3.11 or newer with its venv module; on Debian: apt install python3-venv";
     run(Command::new(python).args(["-m", "venv"]).arg(&home), debian)?;
     let pip = ["install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "--no-compile", "-r"];
     let from_pypi =
