@@ -68,7 +68,10 @@ fn chosen(answer: &str, count: usize) -> Result<Vec<bool>, String> {
         let (Some(first), Some(last)) = (number(first), number(last)) else {
             return Err(format!("{word} is no number or range from 1 to {count}"));
         };
-        chosen.get_mut(first - 1..last).ok_or_else(|| format!("{word} runs backwards"))?.fill(true);
+        if first > last {
+            return Err(format!("{word} runs backwards"));
+        }
+        chosen[first - 1..last].fill(true);
     }
     Ok(chosen)
 }

@@ -1,5 +1,7 @@
 //! Several processes on one registry: a connection runs once at a time, and an API that several connections see is registered once.
 
+#![expect(clippy::unwrap_used, reason = "a test whose fixture fails has failed")]
+
 use std::fmt::Write;
 
 use aboard::registry::{HistoryEvent, Outcome};

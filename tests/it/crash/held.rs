@@ -1,5 +1,7 @@
 //! Killed while `max_new` holds APIs back, and while a person's approval releases them.
 
+#![expect(clippy::unwrap_used, reason = "a test whose fixture fails has failed")]
+
 use aboard::registry::{HistoryEvent, Outcome};
 use aboard_simulator::{Simulator, World};
 

@@ -1,5 +1,7 @@
 //! Killed at random instants of larger runs, again and again.
 
+#![expect(clippy::unwrap_used, reason = "a test whose fixture fails has failed")]
+
 use std::fmt::Write;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! What must hold in a registry, whatever happened to the processes that wrote it.
 
+#![expect(clippy::unwrap_used, reason = "a test whose fixture fails has failed")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use aboard::inventory::{ApiId, ScopeState};

@@ -1,5 +1,7 @@
 //! The real binary while it runs: to be signalled, killed, or waited for.
 
+#![expect(clippy::unwrap_used, reason = "a test whose fixture fails has failed")]
+
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
@@ -14,7 +16,7 @@ use nix::unistd::Pid;
 use super::{Home, Said};
 
 /// Longer than anything here takes; what lasts this long hangs.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_mins(1);
 
 /// A command line that was started.
 #[derive(Debug)]
