@@ -368,6 +368,8 @@ pub enum Listing {
     },
     /// Only the named APIs were asked for; nothing is said about the others.
     Selected,
+    /// Nobody was asked: it is what the registry remembers of some APIs, and proves neither presence nor absence.
+    Remembered,
     /// It ended early.
     Failed(Trouble),
 }

@@ -1,6 +1,7 @@
 //! Globs over names and the filters that are made of them. Case counts.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::OnceLock;
 
 use globset::{Glob, GlobBuilder, GlobMatcher};
@@ -8,12 +9,19 @@ use globset::{Glob, GlobBuilder, GlobMatcher};
 use crate::inventory::{Api, Protocol};
 
 /// One glob with the text that it was made from: `*`, `?`, `[…]`, `{a,b}`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Pattern {
     text: String,
     glob: Glob,
     /// Made when first asked: a regular expression costs 25 µs, and a file may hold thousands that are never asked on this start.
     matcher: OnceLock<GlobMatcher>,
+}
+
+impl fmt::Debug for Pattern {
+    /// The text alone: whether it was compiled yet says nothing about a pattern.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text, f)
+    }
 }
 
 impl Pattern {

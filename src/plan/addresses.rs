@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::settle::SECOND_LOOK_AFTER;
 use super::{KnownApi, KnownInstance};
-use crate::inventory::{Api, Instance, InstanceKind};
+use crate::inventory::{Api, Instance, InstanceKind, Listing, ScopeLook};
 
 /// The outcome for one API.
 #[derive(Debug, Default)]
@@ -27,9 +27,10 @@ pub(super) fn compare(
     api: &Api,
     known: Option<&KnownApi>,
     wants: impl Fn(&str) -> bool,
-    domains_read: bool,
+    look: &ScopeLook,
     now: DateTime<Utc>,
 ) -> Addresses {
+    let asked = look.listing != Listing::Remembered;
     let deployed: BTreeSet<&str> =
         api.stages().iter().filter(|stage| stage.is_deployed()).map(|stage| stage.name.as_str()).collect();
     let before = known.map(|known| &known.instances);
@@ -41,14 +42,15 @@ pub(super) fn compare(
             if !registered {
                 result.added.push(instance.clone());
             }
-            let seen = KnownInstance { instance: instance.clone(), absent_since: None };
+            let missed = before.and_then(|before| before.get(&instance.url)).and_then(|known| known.absent_since);
+            let seen = KnownInstance { instance: instance.clone(), absent_since: missed.filter(|_| !asked) };
             result.registered.insert(instance.url.clone(), seen);
         }
     }
     for (url, old) in
         before.into_iter().flatten().filter(|(url, _)| !result.registered.contains_key(*url)).collect::<Vec<_>>()
     {
-        let proven = domains_read || old.instance.kind != InstanceKind::CustomDomain;
+        let proven = asked && (look.domains_read || old.instance.kind != InstanceKind::CustomDomain);
         match old.absent_since {
             Some(since) if proven && now - since >= SECOND_LOOK_AFTER => result.removed.push(old.instance.clone()),
             since => {

@@ -21,13 +21,12 @@ pub fn plan(look: &ScopeLook, known: &Known, rules: &Rules, now: DateTime<Utc>) 
     let mut entries = BTreeMap::new();
     for api in &look.apis {
         let known = known.apis.get(&api.id);
-        entries.insert(api.id.clone(), seen(api, known, rules, look.domains_read, now));
+        entries.insert(api.id.clone(), seen(api, known, rules, look, now));
     }
     for (id, known) in &known.apis {
-        let asked = match (&look.listing, &rules.selection) {
-            (Listing::Selected, Some(selection)) => selection.contains_key(id),
-            _ => true,
-        };
+        // Whoever names APIs asks about nothing else; that one of them did not answer is for the caller to say.
+        let failed = matches!(look.listing, Listing::Failed(_));
+        let asked = rules.selection.as_ref().is_none_or(|selection| failed && selection.contains_key(id));
         if asked
             && !entries.contains_key(id)
             && let Some(entry) = absent(known, &settled, rules, now)
@@ -61,10 +60,13 @@ pub fn closed_account(scope: &Scope, known: &Known, rules: &Rules, since: DateTi
     Plan { scope: scope.clone(), settled, entries }
 }
 
-fn seen(api: &Api, known: Option<&KnownApi>, rules: &Rules, domains_read: bool, now: DateTime<Utc>) -> Entry {
+fn seen(api: &Api, known: Option<&KnownApi>, rules: &Rules, look: &ScopeLook, now: DateTime<Utc>) -> Entry {
     let before = known.and_then(|known| known.state);
     let mut entry = blank(api.clone(), known);
     entry.seen = true;
+    if look.listing == Listing::Remembered {
+        entry.absent_since = known.and_then(|known| known.absent_since);
+    }
     if let Details::Unreadable { .. } = api.details {
         entry.decision = Some((Decision::Held, Reason::DetailsUnreadable));
         entry.after = before.or(Some(ApiState::Seen));
@@ -80,8 +82,11 @@ fn seen(api: &Api, known: Option<&KnownApi>, rules: &Rules, domains_read: bool, 
             entry.instances.clear();
         }
         (Verdict::Out(_), Some(known)) => {
-            entry.decision = Some((Decision::AlreadyOnboarded, Reason::NoLongerMatches));
-            stay(&mut entry, known, compare(api, Some(known), |_| false, domains_read, now), rules);
+            // A person who names a stage that is not there says nothing about the rules.
+            let named = rules.selection.as_ref().is_some_and(|selection| selection.contains_key(&api.id));
+            let reason = if named { Reason::AlreadyOnboarded } else { Reason::NoLongerMatches };
+            entry.decision = Some((Decision::AlreadyOnboarded, reason));
+            stay(&mut entry, known, compare(api, Some(known), |_| false, look, now), rules);
         }
         (Verdict::In { date_unknown, selected }, None) => {
             let reason = match before {
@@ -91,7 +96,7 @@ fn seen(api: &Api, known: Option<&KnownApi>, rules: &Rules, domains_read: bool, 
             };
             entry.left_out = rules.left_out(api, known);
             let wants = |stage: &str| rules.wants(&api.id, &entry.left_out, stage);
-            let addresses = compare(api, None, wants, domains_read, now);
+            let addresses = compare(api, None, wants, look, now);
             entry.decision = Some((Decision::Onboard, reason));
             entry.after = Some(ApiState::Onboarded);
             entry.chosen = true;
@@ -102,7 +107,7 @@ fn seen(api: &Api, known: Option<&KnownApi>, rules: &Rules, domains_read: bool, 
         (Verdict::In { date_unknown, .. }, Some(known)) => {
             entry.left_out = rules.left_out(api, Some(known));
             let wants = |stage: &str| rules.wants(&api.id, &entry.left_out, stage);
-            let addresses = compare(api, Some(known), wants, domains_read, now);
+            let addresses = compare(api, Some(known), wants, look, now);
             let untold = !known.chosen && rules.targets.iter().any(|target| !known.told.contains_key(target));
             entry.decision = Some(if untold {
                 (Decision::Onboard, Reason::NewToTarget)
@@ -114,7 +119,7 @@ fn seen(api: &Api, known: Option<&KnownApi>, rules: &Rules, domains_read: bool, 
             let wanted: BTreeSet<String> = addresses
                 .registered
                 .values()
-                .filter(|known| wants(&known.instance.stage))
+                .filter(|known| known.absent_since.is_none() && wants(&known.instance.stage))
                 .map(|known| known.instance.url.clone())
                 .collect();
             stay(&mut entry, known, addresses, rules);

@@ -287,18 +287,38 @@ impl Entry {
         matches!(self.decision, Some((Decision::Onboard, _)))
     }
 
-    /// Takes the registration out again, as if nobody had decided upon the API yet.
-    fn hold(&mut self, chosen_before: bool, instances: BTreeMap<String, KnownInstance>) {
+    /// Whether a message tells a target of the API itself or of further addresses, and not of what happened to what it has.
+    fn introduces(message: &Message) -> bool {
+        matches!(message.event, Event::Onboarded | Event::Returned | Event::InstanceAdded)
+    }
+
+    /// Takes the registration out again, as if nobody had decided upon the API yet. What happened to an API that others
+    /// onboarded stays, for they will not see it happen again.
+    fn hold(&mut self, known: Option<&KnownApi>) {
         self.decision = Some((Decision::Held, Reason::AwaitingApproval));
         self.after =
             self.before.filter(|state| matches!(state, ApiState::Onboarded | ApiState::Gone)).or(Some(ApiState::Seen));
-        self.chosen = chosen_before;
+        self.chosen = known.is_some_and(|known| known.chosen);
         self.awaiting = true;
-        self.instances = instances;
-        self.added.clear();
-        self.removed.clear();
-        self.told.clear();
-        self.messages.clear();
+        self.left_out = known.map(|known| known.left_out.clone()).unwrap_or_default();
+        self.messages.retain(|message| !Self::introduces(message));
+        if self.before == Some(ApiState::Onboarded) {
+            for added in self.added.drain(..) {
+                self.instances.remove(&added.url);
+            }
+        } else {
+            self.instances = known.map(|known| known.instances.clone()).unwrap_or_default();
+        }
+        let told = std::mem::take(&mut self.told);
+        for (target, told) in told {
+            let Some(before) = known.and_then(|known| known.told.get(&target)).filter(|before| !before.gone) else {
+                continue;
+            };
+            let kept = Told { urls: told.urls.intersection(&before.urls).cloned().collect(), gone: told.gone };
+            if kept != *before {
+                self.told.insert(target, kept);
+            }
+        }
     }
 }
 
@@ -333,7 +353,7 @@ impl Plan {
         for entry in &mut self.entries {
             if matches!(entry.decision, Some((Decision::Onboard, Reason::New | Reason::NewToTarget))) {
                 entry.decision = Some((Decision::AlreadyOnboarded, Reason::RecordedAsExisting));
-                entry.messages.clear();
+                entry.messages.retain(|message| !Entry::introduces(message));
             }
         }
     }
@@ -342,9 +362,7 @@ impl Plan {
     pub fn hold_new(&mut self, known: &Known, spare: impl Fn(&ApiId) -> bool) {
         for entry in &mut self.entries {
             if entry.onboards() && !spare(&entry.api.id) {
-                let known = known.apis.get(&entry.api.id);
-                let chosen = known.is_some_and(|known| known.chosen);
-                entry.hold(chosen, known.map(|known| known.instances.clone()).unwrap_or_default());
+                entry.hold(known.apis.get(&entry.api.id));
             }
         }
     }

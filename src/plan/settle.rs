@@ -39,7 +39,7 @@ pub fn settle(look: &ScopeLook, known: &Known, now: DateTime<Utc>) -> Settled {
     let present = known.present().count();
     match &look.listing {
         Listing::Failed(trouble) => open(trouble.state, Some(trouble.cause.clone()), trouble.hint.clone()),
-        Listing::Selected => open(ScopeState::Complete, None, None),
+        Listing::Selected | Listing::Remembered => open(ScopeState::Complete, None, None),
         Listing::Whole { without_list: true } if present > 0 => open(
             ScopeState::Failed,
             Some(format!("AWS answered without a list of APIs, though {present} were known here")),

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use super::fixtures::{api, apply, at, failed, id, known, look, onboarded, remembered, rules, url};
 use super::*;
-use crate::config::{Filter, Pattern, Patterns, PublishedBy};
+use crate::config::{Event, Filter, Pattern, Patterns, PublishedBy};
 use crate::inventory::{Listing, Protocol, ScopeLook, ScopeState};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -508,4 +508,80 @@ fn a_target_added_later_gets_nothing_by_itself() {
     let plan = plan(&look(vec![api("subject", &["prod"])]), &memory, &rules(&["catalog", "specs"]), at(0));
     assert_eq!(plan.entries[0].decision, Some((Decision::AlreadyOnboarded, Reason::AlreadyOnboarded)));
     assert!(plan.is_empty());
+}
+
+/// An API that `other` has, whose stage serves a new deployment and which lost an address an hour ago.
+fn onboarded_by_other_and_changed() -> (ScopeLook, Known, Rules) {
+    let mut before = api("subject", &["prod"]);
+    let mut lost = before.instances[0].clone();
+    lost.url = "https://old.example.com/subject".to_owned();
+    before.instances.push(lost.clone());
+    let mut memory = onboarded(before, &["other"]);
+    memory.chosen = false;
+    memory.instances.get_mut(&lost.url).unwrap().absent_since = Some(at(0));
+    let mut now = api("subject", &["prod"]);
+    let Details::Read(stages) = &mut now.details else { unreachable!() };
+    stages[0].deployment_id = Some("prod-2".to_owned());
+    let mut rules = rules(&["catalog"]);
+    rules.events.get_mut("other").unwrap().insert(Event::Changed);
+    (look(vec![now]), known([memory]), rules)
+}
+
+fn messages(plan: &Plan) -> Vec<(&str, Event)> {
+    plan.entries[0].messages.iter().map(|message| (message.target.as_str(), message.event)).collect()
+}
+
+#[test]
+fn what_happened_to_an_api_is_told_to_whoever_has_it_even_where_a_newcomer_is_held_back_or_recorded() {
+    let (look, memory, rules) = onboarded_by_other_and_changed();
+    let planned = plan(&look, &memory, &rules, at(1));
+    let stay = [("other", Event::InstanceRemoved), ("other", Event::Changed)];
+    assert_eq!(messages(&planned), [&stay[..], &[("catalog", Event::Onboarded)]].concat());
+
+    let mut held = planned.clone();
+    held.hold_new(&memory, |_| false);
+    assert_eq!(messages(&held), stay);
+    assert_eq!(held.entries[0].told.keys().collect::<Vec<_>>(), ["other"]);
+    assert_eq!(held.entries[0].told["other"].urls, BTreeSet::from([url("subject", "prod")]));
+    let again = plan(&look, &apply(&memory, &held), &rules, at(1));
+    assert_eq!(messages(&again), [("catalog", Event::Onboarded)], "what was told is not told again");
+
+    let mut recorded = planned;
+    recorded.record_existing();
+    assert_eq!(messages(&recorded), stay);
+    assert!(plan(&look, &apply(&memory, &recorded), &rules, at(1)).is_empty());
+}
+
+#[test]
+fn what_is_only_remembered_proves_nothing() {
+    let (look, mut memory, rules) = onboarded_by_other_and_changed();
+    memory.apis.get_mut(&id("subject")).unwrap().absent_since = Some(at(0));
+    let remembered = ScopeLook { listing: Listing::Remembered, ..look };
+    let entry = plan(&remembered, &memory, &rules, at(9)).entries.remove(0);
+    assert_eq!(entry.removed, []);
+    assert_eq!(entry.absent_since, Some(at(0)));
+    assert_eq!(entry.instances["https://old.example.com/subject"].absent_since, Some(at(0)));
+}
+
+#[test]
+fn a_newcomer_is_not_told_of_an_address_that_this_look_missed() {
+    let (look, memory, rules) = onboarded_by_other_and_changed();
+    let planned = plan(&look, &memory, &rules, at(0));
+    assert_eq!(planned.entries[0].told["catalog"].urls, BTreeSet::from([url("subject", "prod")]));
+}
+
+#[test]
+fn naming_a_stage_that_is_not_there_says_nothing_about_the_rules() {
+    let memory = known([onboarded(api("subject", &["prod"]), &["catalog"])]);
+    let mut rules = rules(&["catalog"]);
+    rules.selection = Some(Selection::from([(id("subject"), StageChoice::Only(BTreeSet::from(["nope".to_owned()])))]));
+    let selected = ScopeLook { listing: Listing::Selected, ..look(vec![api("subject", &["prod"])]) };
+    let planned = plan(&selected, &memory, &rules, at(0));
+    assert_eq!(planned.entries[0].decision, Some((Decision::AlreadyOnboarded, Reason::AlreadyOnboarded)));
+    let unanswered = ScopeLook { apis: vec![], ..selected };
+    assert_eq!(
+        plan(&unanswered, &memory, &rules, at(0)).entries,
+        [],
+        "an API that did not answer is no look at its scope"
+    );
 }

@@ -1,6 +1,6 @@
 //! What waits for a person: APIs that `max_new` held back, and targets that are to be told again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension};
@@ -46,15 +46,12 @@ impl Reader {
         })
     }
 
-    /// How many APIs wait for approval on a connection, outside the given scopes.
+    /// How many APIs wait for approval on a connection, by scope.
     ///
     /// # Errors
     /// What SQLite and the disk may refuse.
-    pub fn awaiting_count(&self, connection: &str, excluding: &BTreeSet<Scope>) -> Result<u64, RegistryError> {
-        self.read(|sql| {
-            let counts = awaiting_by_scope(sql, connection)?;
-            Ok(counts.iter().filter(|(scope, _)| !excluding.contains(scope)).map(|(_, count)| count).sum())
-        })
+    pub fn awaiting_scopes(&self, connection: &str) -> Result<BTreeMap<Scope, u64>, RegistryError> {
+        self.read(|sql| Ok(awaiting_by_scope(sql, connection)?.into_iter().collect()))
     }
 }
 

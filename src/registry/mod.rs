@@ -54,6 +54,7 @@ pub use error::{RegistryError, RegistryErrorKind};
 pub use history::{HistoryEvent, HistoryRow};
 pub use ignores::IgnoredApi;
 pub use maintenance::Info;
+pub(crate) use outbox::hex;
 pub use outbox::{DeliveryFilter, DeliveryRow, DeliveryState, Payload, delivery_key};
 pub use place::Place;
 pub use reference::ApiRef;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::book::{self, SharedRegistry};
+use super::holding;
 use crate::config::{Config, Connection};
 use crate::inventory::{Listing, Scope, ScopeLook};
 use crate::plan::{Known, Rules, plan};
@@ -34,7 +35,7 @@ pub fn approve(
 ) -> Result<Approval, RunError> {
     let mut registry = book::lock(registry);
     let mut approval = Approval { run_id: None, counts: Counts::default(), deliveries: 0, apis: Vec::new() };
-    let Some(claim) = book::claim_approval(&mut registry, &connection.name, now)? else { return Ok(approval) };
+    let Some(claim) = book::claim_approval(&mut registry, connection, now)? else { return Ok(approval) };
     approval.run_id = claim.run_id;
     let rules = Rules::of(connection, &config.targets);
     let done = commit_all(&mut registry, &mut approval, connection, &rules, by, now);
@@ -59,7 +60,7 @@ fn commit_all(
         // What another process changed since it was read is read again; what was committed awaits nothing any more.
         let awaiting = registry.awaiting(&connection.name)?;
         let mut stale = false;
-        for (scope, known) in awaiting {
+        for (scope, known) in awaiting.into_iter().filter(|(scope, _)| holding::names(connection, scope)) {
             let look = remembered(&scope, &known);
             let plan = plan(&look, &known, rules, now);
             let commit = CommitScope {
@@ -78,7 +79,7 @@ fn commit_all(
                 Commit::Done(done) => {
                     approval.counts += done.counts;
                     approval.deliveries += done.deliveries;
-                    let shown = |entry| super::run::document(entry, None, &connection.name, Some(now));
+                    let shown = |entry| super::ending::document(entry, None, &connection.name, Some(now));
                     approval.apis.extend(plan.entries.iter().filter(|entry| entry.decision.is_some()).map(shown));
                 }
                 Commit::Repeated => {}
@@ -96,7 +97,7 @@ fn remembered(scope: &Scope, known: &Known) -> ScopeLook {
     ScopeLook {
         scope: scope.clone(),
         account_name: None,
-        listing: Listing::Selected,
+        listing: Listing::Remembered,
         apis: known.apis.values().map(|known| known.api.clone()).collect(),
         domains_read: true,
         notes: Vec::new(),

@@ -1,12 +1,13 @@
 //! The registry as a run uses it: every call leaves the asynchronous threads, and there may be no registry at all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::context::Request;
+use super::holding;
 use crate::config::Connection;
 use crate::inventory::{AccountTrouble, Scope, ScopeState, Trouble};
 use crate::plan::{Known, Plan};
@@ -142,7 +143,7 @@ impl Book {
         now: DateTime<Utc>,
     ) -> Result<Claim, RunError> {
         let (name, may_resume, trigger, asked) =
-            (connection.name.clone(), request.may_resume(), request.trigger, request.document());
+            (connection.name.clone(), request.may_resume(), request.trigger, request.document(connection));
         let selected = !request.apis.is_empty();
         let claimed = self
             .with(move |registry| {
@@ -183,14 +184,10 @@ impl Book {
         Ok(known.unwrap_or_else(first_look))
     }
 
-    /// APIs of a connection that wait for approval outside these scopes.
-    pub(super) async fn awaiting_elsewhere(
-        &self,
-        connection: &str,
-        scopes: BTreeSet<Scope>,
-    ) -> Result<u64, RegistryError> {
+    /// How many APIs of a connection wait for approval, by scope.
+    pub(super) async fn awaiting(&self, connection: &str) -> Result<BTreeMap<Scope, u64>, RegistryError> {
         let connection = connection.to_owned();
-        let awaiting = self.look_up(move |registry| registry.awaiting_count(&connection, &scopes)).await?;
+        let awaiting = self.look_up(move |registry| registry.awaiting_scopes(&connection)).await?;
         Ok(awaiting.unwrap_or_default())
     }
 
@@ -294,18 +291,19 @@ pub(super) fn lock(registry: &SharedRegistry) -> MutexGuard<'_, Registry> {
 /// Begins a run over what awaits approval; none where nothing does.
 pub(super) fn claim_approval(
     registry: &mut Registry,
-    connection: &str,
+    connection: &Connection,
     now: DateTime<Utc>,
 ) -> Result<Option<Claim>, RunError> {
     let tell = |error: RegistryError| super::run::registry_error(&error);
     // An approval that died may have left nothing but its open run; that is ended here all the same.
-    let lock = only_run(registry, connection, now).map_err(tell)??;
-    if registry.awaiting_count(connection, &BTreeSet::new()).map_err(tell)? == 0 {
+    let lock = only_run(registry, &connection.name, now).map_err(tell)??;
+    let awaiting = registry.awaiting_scopes(&connection.name).map_err(tell)?;
+    if !awaiting.keys().any(|scope| holding::names(connection, scope)) {
         return Ok(None);
     }
     let request = serde_json::json!({ "approve": true });
     let new = NewRun {
-        connection,
+        connection: &connection.name,
         trigger: Trigger::Manual,
         due_at: None,
         resumes: None,

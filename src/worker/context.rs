@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::book::Shelf;
-use crate::config::Config;
+use crate::config::{Config, Connection};
 use crate::discovery::{Aws, Progress};
 use crate::inventory::Family;
 use crate::registry::Trigger;
@@ -82,9 +83,9 @@ impl Request {
         self.apis.is_empty() && self.pick.is_none()
     }
 
-    /// What was asked for, so that a later run can tell whether it was asked for the same.
+    /// What was asked for, so that a later run can tell whether it was asked for the same by the same rules.
     #[must_use]
-    pub fn document(&self) -> Value {
+    pub fn document(&self, connection: &Connection) -> Value {
         let Self {
             trigger: _,
             mode: _,
@@ -107,8 +108,27 @@ impl Request {
             "published_after": published_after,
             "past_max_new": past_max_new,
             "pick": pick.is_some(),
+            "rules": fingerprint(connection),
         })
     }
+}
+
+/// Tells apart what a connection looks at and chooses; when it does so is no part of it.
+fn fingerprint(connection: &Connection) -> String {
+    let Connection {
+        name: _,
+        credentials,
+        regions,
+        stages,
+        include,
+        exclude,
+        targets,
+        entry,
+        auto_onboard: _,
+        expected: _,
+    } = connection;
+    let rules = format!("{:?}", (credentials, regions, stages, include, exclude, targets, entry));
+    crate::registry::hex(&Sha256::digest(rules))
 }
 
 /// Whether a run writes.

@@ -3,6 +3,8 @@
 mod approve;
 mod book;
 mod context;
+mod ending;
+mod holding;
 mod looking;
 pub mod report;
 mod run;

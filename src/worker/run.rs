@@ -7,23 +7,23 @@
 //! A scope whose plan registers nothing commits as soon as it is planned. The others wait until the whole run is planned,
 //! for `max_new` speaks of all of them; then each commits by itself. Commits happen here and nowhere else, one after the other.
 
-use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use futures_util::stream;
 
-use super::book::{Book, Claim, Ended, ScopeCommit};
-use super::context::{Candidate, Context, Mode, Pick, Request};
-use super::looking::{self, Brief, Hold, Planned};
-use super::report::{RunReport, ScopeReport, outcome};
+use super::book::{Book, Claim, ScopeCommit};
+use super::context::{Context, Mode, Request};
+use super::ending::document;
+use super::looking::{self, Brief, Planned};
+use super::report::{RunReport, ScopeReport};
 use crate::config::Connection;
 use crate::discovery::{self, Account};
-use crate::inventory::{AccountTrouble, ApiId, Scope, ScopeState, Trouble};
-use crate::plan::{ApiState, Decision, Entry, Reason, Rules, explained};
-use crate::registry::{ApiDocument, Commit, Counts, Outcome, RegistryError, RunError, RunId, Trigger};
+use crate::inventory::{AccountTrouble, Api, Scope, ScopeState};
+use crate::plan::{Decision, Entry, Rules, explained};
+use crate::registry::{ApiDocument, Commit, Counts, RegistryError, RunError, RunId};
 
 /// Runs a connection to its end, or to where it cannot go on. It does not fail by itself: the report says how it went.
 pub async fn run(context: &Context, connection: &Connection, request: &Request) -> RunReport {
@@ -48,6 +48,7 @@ pub async fn run(context: &Context, connection: &Connection, request: &Request) 
         deliveries: 0,
         open: BTreeSet::new(),
         notice: None,
+        answered: BTreeMap::new(),
         scopes: Vec::new(),
         apis: Vec::new(),
         book,
@@ -59,7 +60,7 @@ pub async fn run(context: &Context, connection: &Connection, request: &Request) 
 
 /// Why the middle of a run ended early.
 #[derive(Debug)]
-enum Ending {
+pub(super) enum Ending {
     Interrupted,
     Broken(RunError),
 }
@@ -75,20 +76,22 @@ pub(super) fn registry_error(error: &RegistryError) -> RunError {
     RunError { kind: "registry".to_owned(), message: error.to_string(), hint: None }
 }
 
-struct Run {
-    context: Context,
-    connection: Connection,
-    request: Request,
-    book: Book,
-    claim: Claim,
-    counts: Counts,
-    deliveries: u64,
+pub(super) struct Run {
+    pub(super) context: Context,
+    pub(super) connection: Connection,
+    pub(super) request: Request,
+    pub(super) book: Book,
+    pub(super) claim: Claim,
+    pub(super) counts: Counts,
+    pub(super) deliveries: u64,
     /// Scopes that it set out to look at and has not dealt with yet.
-    open: BTreeSet<Scope>,
+    pub(super) open: BTreeSet<Scope>,
     /// What a person should know besides, one sentence.
-    notice: Option<String>,
-    scopes: Vec<ScopeReport>,
-    apis: Vec<ApiDocument>,
+    pub(super) notice: Option<String>,
+    pub(super) scopes: Vec<ScopeReport>,
+    pub(super) apis: Vec<ApiDocument>,
+    /// The named APIs that AWS knew, each with its deployed stages.
+    pub(super) answered: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Run {
@@ -183,7 +186,7 @@ impl Run {
                     if planned.plan.onboards() > 0 {
                         waiting.push(planned);
                     } else {
-                        self.commit(brief, planned).await?;
+                        waiting.extend(self.commit(brief, planned).await?);
                     }
                 }
             }
@@ -215,61 +218,19 @@ impl Run {
             };
             match next {
                 None => return Ok(()),
-                Some(planned) => self.commit(brief, planned).await?,
+                Some(planned) => {
+                    let mut planned = Some(planned);
+                    while let Some(again) = planned {
+                        planned = self.commit(brief, again).await?;
+                    }
+                }
             }
         }
     }
 
-    /// `max_new` and `--pick`: turns what may not be registered now into what awaits approval.
-    async fn hold(&mut self, waiting: &mut [Planned]) -> Result<(), Ending> {
-        let hold = match (&self.request.pick, self.connection.entry.max_new) {
-            (Some(pick), _) => {
-                let chosen = picked(Arc::clone(pick), waiting).await?;
-                let new: usize = waiting.iter().map(|planned| planned.plan.onboards()).sum();
-                if chosen.len() < new {
-                    let name = &self.connection.name;
-                    let left = new - chosen.len();
-                    self.notice = Some(format!(
-                        "{left} that were not picked await approval; `aboard approve {name}` registers them"
-                    ));
-                }
-                Hold::AllBut(Arc::new(chosen))
-            }
-            (None, Some(most)) if !self.request.past_max_new && !waiting.is_empty() => {
-                let new: usize = waiting.iter().map(|planned| planned.plan.onboards()).sum();
-                // What an earlier run held back and this one did not see again belongs to the same flood.
-                let scopes = waiting.iter().map(|planned| planned.plan.scope.clone()).collect();
-                let held = self.book.awaiting_elsewhere(&self.connection.name, scopes).await?;
-                if new as u64 + held > most {
-                    self.notice = Some(self.flood(new as u64 + held, most));
-                    Hold::All
-                } else {
-                    Hold::Nothing
-                }
-            }
-            _ => Hold::Nothing,
-        };
-        for planned in waiting {
-            planned.hold(hold.clone());
-        }
-        Ok(())
-    }
-
-    /// Why nothing is registered, and what releases it, in one sentence.
-    fn flood(&self, new: u64, most: u64) -> String {
-        let name = &self.connection.name;
-        let (await_, was, release) = match self.claim.run_id {
-            Some(_) if new == 1 => ("awaits", "was", format!("`aboard approve {name}` registers them")),
-            Some(_) => ("await", "was", format!("`aboard approve {name}` registers them")),
-            None => ("would await", "would be", format!("`aboard onboard {name} --yes` would register them")),
-        };
-        let plural = if new == 1 { "" } else { "s" };
-        format!(
-            "{new} API{plural} {await_} approval: more new ones at once than max_new ({most}) allows, so none {was} registered; {release}"
-        )
-    }
-
-    async fn commit(&mut self, brief: &Brief, mut planned: Planned) -> Result<(), Ending> {
+    /// Commits a scope. Where another connection changed one of its APIs since it was planned, it is planned anew first; if it then
+    /// would register something without having been asked whether it may, it is given back.
+    async fn commit(&mut self, brief: &Brief, mut planned: Planned) -> Result<Option<Planned>, Ending> {
         let committed = match self.claim.run_id {
             None => {
                 for entry in &planned.plan.entries {
@@ -279,12 +240,22 @@ impl Run {
             }
             Some(run_id) => {
                 let now = (self.context.clock)();
-                planned = self.write(brief, run_id, planned, now).await?;
+                let (written, committed) = self.write(brief, run_id, planned, now).await?;
+                if !committed {
+                    return Ok(Some(written));
+                }
+                planned = written;
                 Some(now)
             }
         };
         let Planned { look, plan, explained, .. } = planned;
         self.open.remove(&plan.scope);
+        if !self.request.apis.is_empty() {
+            let deployed = |api: &Api| {
+                api.stages().iter().filter(|stage| stage.is_deployed()).map(|stage| stage.name.clone()).collect()
+            };
+            self.answered.extend(look.apis.iter().map(|api| (api.id.api_id.clone(), deployed(api))));
+        }
         let row = ScopeReport {
             account_name: look.account_name,
             apis: look.apis.len() as u64,
@@ -302,17 +273,18 @@ impl Run {
             self.apis.push(document(entry, row.account_name.as_deref(), &self.connection.name, committed));
         }
         self.scopes.push(row);
-        Ok(())
+        Ok(None)
     }
 
-    /// Writes a scope's plan. Where another connection changed one of its APIs since it was planned, it is planned anew first.
+    /// Writes a scope's plan; answers whether it did.
     async fn write(
         &mut self,
         brief: &Brief,
         run_id: RunId,
         mut planned: Planned,
         now: DateTime<Utc>,
-    ) -> Result<Planned, Ending> {
+    ) -> Result<(Planned, bool), Ending> {
+        let registers = planned.plan.onboards() > 0;
         loop {
             let scope = ScopeCommit {
                 run_id,
@@ -331,12 +303,15 @@ impl Run {
                 Commit::Done(done) => {
                     self.counts += done.counts;
                     self.deliveries += done.deliveries;
-                    return Ok(planned);
+                    return Ok((planned, true));
                 }
-                Commit::Repeated => return Ok(planned),
+                Commit::Repeated => return Ok((planned, true)),
                 Commit::Stale => {
                     let known = self.book.known(&self.connection.name, &planned.look.scope).await?;
                     planned.plan_again(brief, known);
+                    if !registers && planned.plan.onboards() > 0 {
+                        return Ok((planned, false));
+                    }
                 }
             }
         }
@@ -354,192 +329,13 @@ impl Run {
         }
     }
 
-    fn count_scope(&mut self, row: &ScopeReport) {
+    pub(super) fn count_scope(&mut self, row: &ScopeReport) {
         if row.state == ScopeState::Complete {
             self.counts.scopes_complete += 1;
         } else {
             self.counts.scopes_failed += 1;
         }
     }
-
-    /// Scopes that an interrupted run did not come to, or whose commit it did not come to.
-    async fn note_unreached(&mut self) -> Result<(), RegistryError> {
-        let cause = "the run was interrupted before it was committed";
-        let trouble = Trouble { state: ScopeState::NotReached, cause: cause.to_owned(), hint: None };
-        let unreached: Vec<_> =
-            std::mem::take(&mut self.open).into_iter().map(|scope| (scope, trouble.clone())).collect();
-        for (scope, trouble) in &unreached {
-            let row = ScopeReport::of_unreached(scope, trouble);
-            self.count_scope(&row);
-            self.scopes.push(row);
-        }
-        match self.claim.run_id {
-            Some(run_id) => self.book.record_unreached(run_id, unreached, (self.context.clock)()).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn finish(mut self, started_at: DateTime<Utc>, ending: Result<(), Ending>) -> RunReport {
-        let noted = match ending {
-            Err(Ending::Interrupted) => self.note_unreached().await,
-            _ => Ok(()),
-        };
-        self.scopes.sort_by(|one, other| {
-            // `Reverse`, so that `rest` comes before `http`.
-            let key = |row: &ScopeReport| (row.account_id.clone(), row.region.clone(), Reverse(row.family));
-            key(one).cmp(&key(other))
-        });
-        self.apis.sort_by(|one, other| {
-            (&one.account_id, &one.region, &one.api_id).cmp(&(&other.account_id, &other.region, &other.api_id))
-        });
-        let (mut outcome, mut error) = match ending {
-            Ok(()) => match outcome(&self.scopes, !self.claim.done.is_empty()) {
-                Outcome::Failed => (Outcome::Failed, self.no_scope_complete()),
-                outcome => (outcome, self.missing_api()),
-            },
-            Err(Ending::Interrupted) => (Outcome::Interrupted, noted.err().map(|error| registry_error(&error))),
-            Err(Ending::Broken(error)) => (Outcome::Failed, Some(error)),
-        };
-        if error.is_some() {
-            outcome = Outcome::Failed;
-        }
-        let awaiting = self.awaiting().await;
-        let finished_at = (self.context.clock)();
-        if let Some(run_id) = self.claim.run_id {
-            let ended = Ended { outcome, counts: self.counts, error: error.clone() };
-            let keep = self.context.config.registry.keep_runs;
-            if let Err(failed) = self.book.finish(run_id, ended, keep, finished_at).await {
-                outcome = Outcome::Failed;
-                error = error.or_else(|| Some(registry_error(&failed)));
-            }
-        }
-        self.log(outcome, error.as_ref());
-        let notice = match outcome {
-            // What it was about to do is no news.
-            Outcome::Interrupted => None,
-            _ => self.notice.take().or_else(|| self.left_waiting(awaiting)),
-        };
-        RunReport {
-            connection: self.connection.name,
-            run_id: self.claim.run_id,
-            trigger: if self.claim.resumes.is_some() { Trigger::Resume } else { self.request.trigger },
-            outcome,
-            started_at,
-            finished_at,
-            error,
-            counts: self.counts,
-            scopes: self.scopes,
-            apis: self.apis,
-            resumes: self.claim.resumes,
-            deliveries: self.deliveries,
-            awaiting,
-            notice,
-        }
-    }
-
-    fn log(&self, outcome: Outcome, error: Option<&RunError>) {
-        let (connection, run_id, counts) = (self.connection.name.as_str(), self.claim.run_id, &self.counts);
-        for scope in &self.scopes {
-            let (account, region, state) = (scope.account_id.as_deref(), scope.region.as_deref(), scope.state.as_str());
-            tracing::debug!(
-                connection,
-                run_id,
-                account,
-                region,
-                family = scope.family,
-                state,
-                apis = scope.apis,
-                "scope over"
-            );
-        }
-        tracing::info!(
-            connection,
-            run_id,
-            outcome = outcome.as_str(),
-            seen = counts.seen,
-            onboarded = counts.onboard,
-            calls = counts.calls,
-            throttled = counts.throttled,
-            error = error.map(|error| error.message.as_str()),
-            "run over"
-        );
-    }
-
-    /// How many APIs wait for approval. What a run held back that this one carries on is not in its rows, yet it waits as well.
-    async fn awaiting(&self) -> u64 {
-        let own = || self.apis.iter().filter(|api| api.reason == Some(Reason::AwaitingApproval)).count() as u64;
-        if self.claim.run_id.is_none() || !self.request.apis.is_empty() {
-            return own();
-        }
-        // A registry that cannot be read any more is what the end of the run complains about.
-        self.book.awaiting_elsewhere(&self.connection.name, BTreeSet::new()).await.unwrap_or_else(|_| own())
-    }
-
-    /// What is said where a run held nothing back itself, but not everything is registered that could be.
-    fn left_waiting(&self, awaiting: u64) -> Option<String> {
-        let name = &self.connection.name;
-        let them = match awaiting {
-            0 => return None,
-            1 => "1 API awaits approval".to_owned(),
-            _ => format!("{awaiting} APIs await approval"),
-        };
-        Some(format!("{them} since an earlier run; `aboard approve {name}` registers them"))
-    }
-
-    /// Where not one scope was read whole, the first failure that is not meant is the run's error.
-    fn no_scope_complete(&self) -> Option<RunError> {
-        let worst = self.scopes.iter().find(|scope| !scope.explained).or(self.scopes.first())?;
-        Some(RunError {
-            kind: worst.state.as_str().to_owned(),
-            message: worst.cause.clone().unwrap_or_else(|| "no scope could be read".to_owned()),
-            hint: worst.hint.clone(),
-        })
-    }
-
-    /// An API that a person named and that nobody found.
-    fn missing_api(&self) -> Option<RunError> {
-        let missing = self.request.apis.iter().find(|api| !self.apis.iter().any(|row| row.api_id == api.api_id))?;
-        let complete = self.scopes.iter().all(|scope| scope.state == ScopeState::Complete);
-        let wherever = if complete { "" } else { " where it could be looked for" };
-        Some(RunError {
-            kind: "api_not_found".to_owned(),
-            message: format!("no API {} in the scope of {}{wherever}", missing.api_id, self.connection.name),
-            hint: Some("name it by id, region/id, account/region/id or ARN".to_owned()),
-        })
-    }
-}
-
-/// An entry as it is shown: as it stands after the commit at `committed`, or, where nothing was written, as it stood before.
-pub(super) fn document(
-    entry: &Entry,
-    account_name: Option<&str>,
-    connection: &str,
-    committed: Option<DateTime<Utc>>,
-) -> ApiDocument {
-    let enters = entry.after == Some(ApiState::Onboarded) && entry.before != Some(ApiState::Onboarded);
-    let onboarded_at = committed.filter(|_| enters).or(entry.onboarded_at);
-    let document = ApiDocument::of_entry(entry, account_name, onboarded_at, connection);
-    match committed {
-        Some(_) => document,
-        None => ApiDocument { state: entry.before, instances: entry.api.instances.clone(), ..document },
-    }
-}
-
-/// Asks a person which of the new APIs to register.
-async fn picked(pick: Arc<dyn Pick>, waiting: &[Planned]) -> Result<BTreeSet<ApiId>, Ending> {
-    let new = || waiting.iter().flat_map(|planned| planned.plan.entries.iter().filter(|entry| entry.onboards()));
-    let candidate = |entry: &Entry| Candidate {
-        id: entry.api.id.to_string(),
-        name: entry.api.name.clone(),
-        urls: entry.instances.keys().cloned().collect(),
-    };
-    let candidates: Vec<Candidate> = new().map(candidate).collect();
-    let answer = match tokio::task::spawn_blocking(move || pick.pick(&candidates)).await {
-        Ok(answer) => answer,
-        Err(error) => Err(error.to_string()),
-    };
-    let chosen = answer.map_err(|message| Ending::Broken(RunError { kind: "pick".to_owned(), message, hint: None }))?;
-    Ok(new().zip(chosen).filter(|(_, chosen)| *chosen).map(|(entry, _)| entry.api.id.clone()).collect())
 }
 
 /// Dates for what is about to be registered. They change no decision any more, so the plan is made again over them.

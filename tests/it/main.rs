@@ -4,6 +4,7 @@
 
 mod approval;
 mod bad_input;
+mod changed_file;
 mod commands;
 mod concurrent;
 mod config_files;

@@ -118,7 +118,8 @@ fn an_api_that_does_not_exist_fails_with_a_sentence() {
 #[test]
 fn a_stage_that_does_not_exist_leaves_the_api_out_and_says_so() {
     let (_sim, home) = open(shop::stocked());
-    let said = home.ok(&["onboard", "shop", "--api", "ordersapi1", "--stage", "prdo"]);
+    let said = home.run(&["onboard", "shop", "--api", "ordersapi1", "--stage", "prdo"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.stdout.contains("excluded") && said.stdout.contains("no_matching_stage"), "{}", said.stdout);
     assert_eq!(onboarded(&home), [""; 0]);
 }
@@ -232,4 +233,27 @@ fn several_connections_may_be_asked_for_one_api() {
     let said = home.run(&["onboard", "--all", "--api", "reportsap1"]);
     assert_eq!(said.code, Some(3), "it is with one of them only: {said:?}");
     assert_eq!(onboarded(&home), ["reportsap1"]);
+}
+
+#[test]
+fn a_stage_that_is_not_there_is_said_and_changes_nothing() {
+    let (_sim, home) = open(shop::stocked());
+    home.ok(&["onboard", "shop"]);
+    let said = home.run(&["onboard", "shop", "--api", "ordersapi1", "--stage", "nope"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stdout.contains("no deployed stage named nope") && said.stdout.contains("prod"), "{said:?}");
+    let why = home.ok(&["explain", "ordersapi1"]).stdout;
+    assert!(!why.contains("today's rules"), "{why}");
+}
+
+#[test]
+fn a_named_api_that_was_deleted_in_aws_is_not_reported_as_done() {
+    let (sim, home) = open(shop::stocked());
+    home.ok(&["onboard", "shop"]);
+    sim.change(|world| world.region(ACCOUNT, REGION).remove("ordersapi1"));
+    let said = home.run(&["onboard", "shop", "--api", "ordersapi1"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stdout.contains("no API ordersapi1"), "{said:?}");
+    let why = home.ok(&["explain", "ordersapi1"]).stdout;
+    assert!(!why.contains("could not look at its scope"), "{why}");
 }

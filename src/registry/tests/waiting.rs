@@ -1,6 +1,6 @@
 //! What waits for a person: approvals, ignored APIs, targets told again.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::inventory::Listing;
 use crate::plan::{ApiState, Reason, StageChoice, plan};
@@ -23,9 +23,9 @@ fn events(bench: &Bench, api: &str) -> Vec<&'static str> {
 fn what_was_held_back_waits_and_is_registered_on_approval() {
     let mut bench = Bench::new();
     hold(&mut bench, &["a1", "a2"]);
-    assert_eq!(bench.registry.awaiting_count("payments", &BTreeSet::new()).unwrap(), 2);
-    assert_eq!(bench.registry.awaiting_count("payments", &BTreeSet::from([scope()])).unwrap(), 0);
-    assert_eq!(bench.registry.awaiting_count("billing", &BTreeSet::new()).unwrap(), 0);
+    assert_eq!(bench.registry.awaiting_scopes("payments").unwrap(), BTreeMap::from([(scope(), 2)]));
+
+    assert_eq!(bench.registry.awaiting_scopes("billing").unwrap(), BTreeMap::new());
     assert_eq!(events(&bench, "a1"), ["awaiting_approval"]);
 
     let awaiting = bench.registry.awaiting("payments").unwrap();
@@ -135,6 +135,6 @@ fn an_api_that_vanished_no_longer_waits() {
     bench.look("payments", &whole(Vec::new()), &rules(), hour(1));
     let known = bench.registry.known("payments", &scope()).unwrap();
     assert_eq!(known.apis[&id("a1")].state, None::<ApiState>);
-    assert_eq!(bench.registry.awaiting_count("payments", &BTreeSet::new()).unwrap(), 0);
+    assert_eq!(bench.registry.awaiting_scopes("payments").unwrap(), BTreeMap::new());
     assert_eq!(events(&bench, "a1"), ["awaiting_approval", "dropped"]);
 }

@@ -1,0 +1,172 @@
+//! How a run ends: what it did not come to, what it says of itself, and its row in the registry.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::book::Ended;
+use super::report::{RunReport, ScopeReport, outcome};
+use super::run::{Ending, Run, registry_error};
+use crate::inventory::{ScopeState, Trouble};
+use crate::plan::{ApiState, Entry};
+use crate::registry::{ApiDocument, Outcome, RegistryError, RunError, Trigger};
+
+impl Run {
+    /// Scopes that a run which ended early did not come to, or whose commit it did not come to.
+    async fn note_unreached(&mut self, cause: &str) -> Result<(), RegistryError> {
+        let trouble = Trouble { state: ScopeState::NotReached, cause: cause.to_owned(), hint: None };
+        let unreached: Vec<_> =
+            std::mem::take(&mut self.open).into_iter().map(|scope| (scope, trouble.clone())).collect();
+        for (scope, trouble) in &unreached {
+            let row = ScopeReport::of_unreached(scope, trouble);
+            self.count_scope(&row);
+            self.scopes.push(row);
+        }
+        match self.claim.run_id {
+            Some(run_id) => self.book.record_unreached(run_id, unreached, (self.context.clock)()).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(super) async fn finish(mut self, started_at: DateTime<Utc>, ending: Result<(), Ending>) -> RunReport {
+        let noted = match ending {
+            Err(Ending::Interrupted) => self.note_unreached("the run was interrupted before it was committed").await,
+            // What the registry refuses now is not worth a second complaint.
+            Err(Ending::Broken(_)) => self.note_unreached("the run broke off before it was committed").await.or(Ok(())),
+            Ok(()) => Ok(()),
+        };
+        self.scopes.sort_by(|one, other| {
+            // `Reverse`, so that `rest` comes before `http`.
+            let key = |row: &ScopeReport| (row.account_id.clone(), row.region.clone(), Reverse(row.family));
+            key(one).cmp(&key(other))
+        });
+        self.apis.sort_by(|one, other| {
+            (&one.account_id, &one.region, &one.api_id).cmp(&(&other.account_id, &other.region, &other.api_id))
+        });
+        let (mut outcome, mut error) = match ending {
+            Ok(()) => match outcome(&self.scopes, !self.claim.done.is_empty()) {
+                Outcome::Failed => (Outcome::Failed, self.no_scope_complete()),
+                outcome => (outcome, self.missing_name()),
+            },
+            Err(Ending::Interrupted) => (Outcome::Interrupted, noted.err().map(|error| registry_error(&error))),
+            Err(Ending::Broken(error)) => (Outcome::Failed, Some(error)),
+        };
+        if error.is_some() {
+            outcome = Outcome::Failed;
+        }
+        let awaiting = self.awaiting().await;
+        let finished_at = (self.context.clock)();
+        if let Some(run_id) = self.claim.run_id {
+            let ended = Ended { outcome, counts: self.counts, error: error.clone() };
+            let keep = self.context.config.registry.keep_runs;
+            if let Err(failed) = self.book.finish(run_id, ended, keep, finished_at).await {
+                outcome = Outcome::Failed;
+                error = error.or_else(|| Some(registry_error(&failed)));
+            }
+        }
+        self.log(outcome, error.as_ref());
+        let notice = match outcome {
+            // What it was about to do is no news.
+            Outcome::Interrupted => None,
+            _ => self.notice.take().or_else(|| self.left_waiting(awaiting)),
+        };
+        RunReport {
+            connection: self.connection.name,
+            run_id: self.claim.run_id,
+            trigger: if self.claim.resumes.is_some() { Trigger::Resume } else { self.request.trigger },
+            outcome,
+            started_at,
+            finished_at,
+            error,
+            counts: self.counts,
+            scopes: self.scopes,
+            apis: self.apis,
+            resumes: self.claim.resumes,
+            deliveries: self.deliveries,
+            awaiting,
+            notice,
+        }
+    }
+
+    fn log(&self, outcome: Outcome, error: Option<&RunError>) {
+        let (connection, run_id, counts) = (self.connection.name.as_str(), self.claim.run_id, &self.counts);
+        for scope in &self.scopes {
+            let (account, region, state) = (scope.account_id.as_deref(), scope.region.as_deref(), scope.state.as_str());
+            tracing::debug!(
+                connection,
+                run_id,
+                account,
+                region,
+                family = scope.family,
+                state,
+                apis = scope.apis,
+                "scope over"
+            );
+        }
+        tracing::info!(
+            connection,
+            run_id,
+            outcome = outcome.as_str(),
+            seen = counts.seen,
+            onboarded = counts.onboard,
+            calls = counts.calls,
+            throttled = counts.throttled,
+            error = error.map(|error| error.message.as_str()),
+            "run over"
+        );
+    }
+
+    /// Where not one scope was read whole, the first failure that is not meant is the run's error.
+    fn no_scope_complete(&self) -> Option<RunError> {
+        let worst = self.scopes.iter().find(|scope| !scope.explained).or(self.scopes.first())?;
+        Some(RunError {
+            kind: worst.state.as_str().to_owned(),
+            message: worst.cause.clone().unwrap_or_else(|| "no scope could be read".to_owned()),
+            hint: worst.hint.clone(),
+        })
+    }
+
+    /// An API or a stage that a person named and that nobody found.
+    fn missing_name(&self) -> Option<RunError> {
+        let wherever = if self.scopes.iter().all(|scope| scope.state == ScopeState::Complete) {
+            ""
+        } else {
+            " where it could be looked for"
+        };
+        let connection = &self.connection.name;
+        if let Some(api) = self.request.apis.iter().find(|api| !self.answered.contains_key(&api.api_id)) {
+            return Some(RunError {
+                kind: "api_not_found".to_owned(),
+                message: format!("no API {} in the scope of {connection}{wherever}", api.api_id),
+                hint: Some("name it by id, region/id, account/region/id or ARN".to_owned()),
+            });
+        }
+        let deployed = |stage: &&String| self.answered.values().any(|stages| stages.contains(*stage));
+        let stage = self.request.stages.iter().find(|stage| !deployed(stage))?;
+        let stages: BTreeSet<&str> = self.answered.values().flatten().map(String::as_str).collect();
+        let stages =
+            if stages.is_empty() { "none".to_owned() } else { stages.into_iter().collect::<Vec<_>>().join(", ") };
+        Some(RunError {
+            kind: "stage_not_found".to_owned(),
+            message: format!("no deployed stage named {stage}"),
+            hint: Some(format!("deployed stages: {stages}")),
+        })
+    }
+}
+
+/// An entry as it is shown: as it stands after the commit at `committed`, or, where nothing was written, as it stood before.
+pub(super) fn document(
+    entry: &Entry,
+    account_name: Option<&str>,
+    connection: &str,
+    committed: Option<DateTime<Utc>>,
+) -> ApiDocument {
+    let enters = entry.after == Some(ApiState::Onboarded) && entry.before != Some(ApiState::Onboarded);
+    let onboarded_at = committed.filter(|_| enters).or(entry.onboarded_at);
+    let document = ApiDocument::of_entry(entry, account_name, onboarded_at, connection);
+    match committed {
+        Some(_) => document,
+        None => ApiDocument { state: entry.before, instances: entry.api.instances.clone(), ..document },
+    }
+}
