@@ -1,8 +1,9 @@
 //! Which scopes a connection has never seen whole, so that `existing` speaks of what is found there.
 //!
-//! A connection's baseline is its first finished run in which a scope was complete. Until it is made, every scope's look is a first
-//! one; afterwards only that of scopes which the baseline run tried in vain, each until it is complete. Scopes that turn up later
-//! (a new account, a new region) are none of what existed, so what is found there is new.
+//! A connection's baseline is its first finished run over everything in its scope in which a scope was complete. A scope that was
+//! seen whole has had its first look. The look at any other is a first one until the baseline is made; afterwards only where the
+//! baseline run tried in vain. Scopes that turn up later (a new account, a new region) are none of what existed, so what is found
+//! there is new.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,13 +16,11 @@ use crate::inventory::{Scope, ScopeState};
 
 /// Whether this connection's first complete look at the scope is still to come.
 pub(super) fn first_look(sql: &Connection, connection: &str, scope: &Scope) -> rusqlite::Result<bool> {
-    if !is_made(sql, connection)? {
-        return Ok(true);
-    }
     let mut statement = sql.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM first_looks
-                        WHERE connection = ?1 AND account_id = ?3
-                          AND (region = '' OR (partition = ?2 AND region = ?4 AND family = ?5)))
+        "SELECT (NOT EXISTS (SELECT 1 FROM baselines WHERE connection = ?1)
+                 OR EXISTS (SELECT 1 FROM first_looks
+                            WHERE connection = ?1 AND account_id = ?3
+                              AND (region = '' OR (partition = ?2 AND region = ?4 AND family = ?5))))
             AND NOT EXISTS (SELECT 1 FROM scope_status
                             WHERE connection = ?1 AND partition = ?2 AND account_id = ?3 AND region = ?4 AND family = ?5
                               AND first_complete_at IS NOT NULL)",
@@ -36,9 +35,14 @@ fn is_made(sql: &Connection, connection: &str) -> rusqlite::Result<bool> {
 }
 
 /// Makes the baseline when a run has finished, where the connection has none and the run, with those that it carries on, saw a
-/// scope whole. A run of named APIs makes none.
+/// scope whole. A run that was asked for less than everything (named APIs, one account or region, a later day) makes none: what it
+/// was not asked for exists all the same.
 pub(super) fn make(sql: &Connection, run: RunId, now: DateTime<Utc>) -> rusqlite::Result<()> {
-    let mut statement = sql.prepare_cached("SELECT connection FROM runs WHERE id = ?1 AND selected = 0")?;
+    let mut statement = sql.prepare_cached(
+        "SELECT connection FROM runs
+         WHERE id = ?1 AND selected = 0 AND request ->> 'account' IS NULL AND request ->> 'region' IS NULL
+           AND request ->> 'published_after' IS NULL",
+    )?;
     let Some(connection) = statement.query_row([run], |row| row.get::<_, String>(0)).optional()? else { return Ok(()) };
     if is_made(sql, &connection)? {
         return Ok(());

@@ -115,8 +115,9 @@ pub(super) fn write(
                                    cause, hint, since, last_look_at, last_run_id, first_complete_at, last_complete_at,
                                    suspicious_since, apis)
          VALUES (:connection, :partition, :account_id, :region, :family, :account_name, :state, :explained, :cause,
-                 :hint, :now, :now, :run_id, :complete_at, :complete_at, :suspicious_since,
-                 iif(:complete_at IS NULL, 0, :apis))
+                 :hint, :now, :now, :run_id,
+                 iif((SELECT request ->> 'published_after' FROM runs WHERE id = :run_id) IS NULL, :complete_at, NULL),
+                 :complete_at, :suspicious_since, iif(:complete_at IS NULL, 0, :apis))
          ON CONFLICT (connection, partition, account_id, region, family) DO UPDATE SET
              account_name = coalesce(excluded.account_name, account_name),
              since = iif(state = excluded.state, since, excluded.since),

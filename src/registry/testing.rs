@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{Commit, CommitScope, Committed, NewRun, Registry, RunId, Trigger};
@@ -41,9 +41,20 @@ impl Bench {
         selected: bool,
         now: DateTime<Utc>,
     ) -> RunId {
-        let request = json!({});
+        self.begin_asked(connection, resumes, selected, &json!({}), now)
+    }
+
+    /// Begins a run that was asked for something.
+    pub(super) fn begin_asked(
+        &mut self,
+        connection: &str,
+        resumes: Option<RunId>,
+        selected: bool,
+        request: &Value,
+        now: DateTime<Utc>,
+    ) -> RunId {
         let trigger = Trigger::Manual;
-        let new = NewRun { connection, trigger, due_at: None, resumes, selected, request: &request, host: None };
+        let new = NewRun { connection, trigger, due_at: None, resumes, selected, request, host: None };
         self.registry.begin_run(&new, now).unwrap()
     }
 

@@ -202,7 +202,7 @@ CREATE TABLE scope_status (
     since             INTEGER NOT NULL,    -- first look of those in a row that ended in this state
     last_look_at      INTEGER NOT NULL,
     last_run_id       INTEGER NOT NULL,
-    first_complete_at INTEGER,
+    first_complete_at INTEGER,             -- by a run that was asked for no other published_after than the file's
     last_complete_at  INTEGER,
     suspicious_since  INTEGER,
     apis              INTEGER NOT NULL,    -- listed by the last complete look

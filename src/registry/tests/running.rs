@@ -1,5 +1,7 @@
 //! Runs, the scopes that they saw, and first looks.
 
+use serde_json::json;
+
 use crate::inventory::{AccountTrouble, ScopeState};
 use crate::plan::plan;
 use crate::registry::testing::*;
@@ -101,12 +103,13 @@ fn a_scope_that_was_not_reached_can_still_be_committed_in_the_same_run() {
 }
 
 #[test]
-fn until_a_run_has_finished_every_look_is_a_first_one() {
+fn until_a_run_has_finished_the_look_at_what_was_not_seen_whole_is_a_first_one() {
     let mut bench = Bench::new();
     assert!(first_look(&bench, "eu-west-1"));
     let run = bench.begin("payments", hour(0));
     bench.look_in(run, "payments", &whole_in("eu-west-1", Vec::new()), &rules(), hour(0));
-    assert!(first_look(&bench, "eu-west-1") && first_look(&bench, "eu-west-2"));
+    assert!(!first_look(&bench, "eu-west-1"), "what is found there from now on is new, however this run ends");
+    assert!(first_look(&bench, "eu-west-2"));
     finish(&mut bench, run, Outcome::Succeeded, 1);
     assert!(!first_look(&bench, "eu-west-1"));
     assert!(!first_look(&bench, "eu-west-2"), "a region that turns up later has nothing that was there before");
@@ -151,10 +154,28 @@ fn a_first_run_that_was_interrupted_is_judged_with_the_run_that_carries_it_on() 
     bench.look_in(first, "payments", &whole_in("eu-west-1", Vec::new()), &rules(), hour(0));
     bench.look_in(first, "payments", &denied_in("eu-west-2"), &rules(), hour(0));
     bench.registry.interrupt_dead_runs("payments", hour(1)).unwrap();
-    assert!(first_look(&bench, "eu-west-1"));
+    assert!(!first_look(&bench, "eu-west-1") && first_look(&bench, "eu-west-2") && first_look(&bench, "eu-west-3"));
     let second = bench.begin_as("payments", Some(first), false, hour(1));
     finish(&mut bench, second, Outcome::Partial, 2);
-    assert!(!first_look(&bench, "eu-west-1") && first_look(&bench, "eu-west-2"));
+    assert!(!first_look(&bench, "eu-west-1") && first_look(&bench, "eu-west-2") && !first_look(&bench, "eu-west-3"));
+}
+
+#[test]
+fn a_run_that_was_asked_for_less_than_everything_makes_no_baseline() {
+    for asked in ["account", "region", "published_after"] {
+        let mut bench = Bench::new();
+        let run = bench.begin_asked("payments", None, false, &json!({ asked: "something" }), hour(0));
+        bench.look_in(run, "payments", &whole_in("eu-west-1", Vec::new()), &rules(), hour(0));
+        finish(&mut bench, run, Outcome::Succeeded, 1);
+        assert!(first_look(&bench, "eu-west-2"), "{asked}: what it did not look at existed all the same");
+        // Of what another day leaves out it recorded nothing.
+        assert_eq!(first_look(&bench, "eu-west-1"), asked == "published_after", "{asked}");
+
+        let run = bench.begin("payments", hour(2));
+        bench.look_in(run, "payments", &whole_in("eu-west-1", Vec::new()), &rules(), hour(2));
+        finish(&mut bench, run, Outcome::Succeeded, 3);
+        assert!(!first_look(&bench, "eu-west-1") && !first_look(&bench, "eu-west-2"), "{asked}");
+    }
 }
 
 #[test]

@@ -52,3 +52,29 @@ fn a_recording_run_that_is_begun_anew_instead_of_carried_on_still_records() {
     assert_eq!(home.happened(HistoryEvent::Onboarded), []);
     assert_eq!(home.told().len(), 0);
 }
+
+#[test]
+fn a_first_run_over_one_region_or_day_takes_nothing_from_what_exists_elsewhere() {
+    for narrowed in [["--region", "eu-west-1"], ["--account", ACCOUNT], ["--published-after", "2030-01-01"]] {
+        let occasion = narrowed.join(" ");
+        let sim = Simulator::start(small());
+        let home = Home::new(&sim.url(), &scheduled("existing = \"record\""));
+        home.ok(&[&ONBOARD[..], &narrowed].concat());
+        home.ok(&ONBOARD);
+        assert_eq!(home.happened(HistoryEvent::RecordedAsExisting).len(), APIS, "{occasion}");
+        assert_eq!(home.told().len(), 0, "{occasion}");
+    }
+}
+
+#[test]
+fn what_is_published_after_its_scope_was_seen_whole_is_new_although_the_first_run_was_interrupted() {
+    let sim = Simulator::start(small());
+    let home = Home::new(&sim.url(), &scheduled("existing = \"record\""));
+    let ended = home.killed_at_commit(&format!("before-commit:{COMMITS}"), &ONBOARD);
+    assert!(ended.was_killed(), "before the commit that ends the run");
+    sim.change(|world| world.region(ACCOUNT, "eu-west-2").add_rest(RestApi::new("new").id("newapi0001").stage("prod")));
+    // Another question makes it a run of its own, which looks at everything anew.
+    home.ok(&["onboard", "shop", "--yes"]);
+    assert_eq!(home.happened(HistoryEvent::RecordedAsExisting).len(), APIS);
+    home.must_have_onboarded_once(1, &TARGETS, "carried on");
+}
