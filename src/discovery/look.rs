@@ -160,6 +160,7 @@ fn assemble(
         let routes = routes.by_api.get(&id.api_id).map_or(&[][..], Vec::as_slice);
         apis.push(api(id, listed, read, routes));
     }
+    notes.extend(unreadable(&apis));
     if without_address > 0 {
         let partition = &place.partition;
         notes.push(format!(
@@ -176,6 +177,20 @@ fn assemble(
         calls: 0,
         throttled: 0,
     }
+}
+
+/// What is said of APIs whose stages could not be read: how many, and why, of the first.
+fn unreadable(apis: &[Api]) -> Option<String> {
+    let cause = |api: &Api| match &api.details {
+        Details::Unreadable { cause } => Some((api.id.api_id.clone(), cause.clone())),
+        Details::Read(_) => None,
+    };
+    let mut causes = apis.iter().filter_map(cause);
+    let (first, cause) = causes.next()?;
+    Some(match causes.count() {
+        0 => format!("{first} is held, because its stages could not be read: {cause}"),
+        more => format!("{} APIs are held, because their stages could not be read; {first}: {cause}", more + 1),
+    })
 }
 
 fn api(
