@@ -18,7 +18,7 @@ use super::progress::Bar;
 use super::setup::{self, Loaded};
 use super::{naming, signals, summary};
 use crate::clock;
-use crate::config::{Config, Connection};
+use crate::config::{Config, Connection, Credentials, Regions};
 use crate::discovery::{Aws, Progress};
 use crate::registry::{Registry, RegistryErrorKind};
 use crate::worker::report::RunReport;
@@ -31,7 +31,7 @@ pub(super) async fn discover<W: Write>(
     output: &mut Output<W>,
 ) -> Result<Exit, Failure> {
     let loaded = setup::load_and_warn(global)?;
-    let connections = chosen(&loaded.config, &asked.which)?;
+    let connections = within(chosen(&loaded.config, &asked.which)?, &asked.which, &asked.place)?;
     let registry = look_at(&setup::registry_path(global, &loaded))?;
     let requests =
         connections.into_iter().map(|connection| (connection, placed(Request::manual(Mode::Look), &asked.place)));
@@ -45,7 +45,7 @@ pub(super) async fn onboard<W: Write>(
     output: &mut Output<W>,
 ) -> Result<Exit, Failure> {
     let loaded = setup::load_and_warn(global)?;
-    let connections = chosen(&loaded.config, &asked.which)?;
+    let connections = within(chosen(&loaded.config, &asked.which)?, &asked.which, &asked.place)?;
     if let Some(target) = asked.redeliver.as_ref().filter(|target| !loaded.config.targets.contains_key(*target)) {
         return Err(naming::no_target(&loaded.config, target));
     }
@@ -103,6 +103,38 @@ pub(super) fn chosen(config: &Config, which: &Which) -> Result<Vec<Connection>, 
     let find = |name: &String| config.connections.get(name).cloned().ok_or_else(|| naming::no_connection(config, name));
     let mut seen = BTreeSet::new();
     which.connections.iter().filter(|name| seen.insert(*name)).map(find).collect()
+}
+
+/// Those of the connections that look at the place that was asked for, as far as the file says. One that was named must.
+fn within(connections: Vec<Connection>, which: &Which, place: &Where) -> Result<Vec<Connection>, Failure> {
+    let mut inside = Vec::with_capacity(connections.len());
+    let mut refused = None;
+    for connection in connections {
+        match outside(&connection, place) {
+            None => inside.push(connection),
+            Some(why) => refused = refused.or(Some(why)),
+        }
+    }
+    match refused {
+        Some(why) if !which.all || inside.is_empty() => Err(Failure::usage(why)),
+        _ => Ok(inside),
+    }
+}
+
+/// What is wrong about a place for a connection; nothing where only AWS can tell.
+fn outside(connection: &Connection, place: &Where) -> Option<String> {
+    let name = &connection.name;
+    if let (Some(region), Regions::Named(regions)) = (&place.region, &connection.regions)
+        && !regions.contains(region)
+    {
+        return Some(format!("{name} does not look at region {region}, only at {}", regions.join(", ")));
+    }
+    if let (Some(account), Credentials::AssumeRole(role)) = (&place.account, &connection.credentials)
+        && role.role_arn.account_id != *account
+    {
+        return Some(format!("{name} does not look at account {account}, only at {}", role.role_arn.account_id));
+    }
+    None
 }
 
 /// The first instant of a day in the connection's time zone, or in UTC where it has no schedule.

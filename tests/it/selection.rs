@@ -147,7 +147,6 @@ fn an_account_or_region_outside_of_the_scope_is_refused_by_name() {
     let (sim, home) = open(shop::stocked());
     for (words, expected) in [
         (&["--account", "999988887777"][..], "account 999988887777 is not in the scope of shop"),
-        (&["--region", "us-east-1"], "region us-east-1 is not in the scope of shop"),
         (&["--api", "us-east-1/ordersapi1"], "region us-east-1 is not in the scope of shop"),
         (&["--api", "999988887777/eu-west-1/ordersapi1"], "account 999988887777 is not in the scope of shop"),
     ] {
@@ -157,6 +156,17 @@ fn an_account_or_region_outside_of_the_scope_is_refused_by_name() {
     }
     assert_eq!(sim.counts().of_region(ACCOUNT, "us-east-1"), 0);
     assert_eq!(onboarded(&home), [""; 0]);
+}
+
+#[test]
+fn a_region_that_the_file_does_not_name_is_refused_before_a_run_begins() {
+    let (sim, home) = open(shop::stocked());
+    let said = home.run(&["onboard", "shop", "--region", "us-east-1"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(said.stderr.contains("shop does not look at region us-east-1, only at eu-west-1"), "{said:?}");
+    assert_eq!(home.run(&["onboard", "--all", "--region", "us-east-1"]).code, Some(2));
+    assert_eq!(sim.counts().calls, 0);
+    assert!(!home.registry().exists());
 }
 
 #[test]
