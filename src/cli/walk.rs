@@ -46,8 +46,8 @@ pub(super) async fn onboard<W: Write>(
 ) -> Result<Exit, Failure> {
     let loaded = setup::load_and_warn(global)?;
     let connections = chosen(&loaded.config, &asked.which)?;
-    if let Some(target) = asked.redeliver.as_ref().filter(|target| !loaded.config.targets.contains_key(*target)) {
-        return Err(naming::no_target(&loaded.config, target));
+    if let Some(target) = &asked.redeliver {
+        tells(&loaded.config, target, &connections, asked.which.all)?;
     }
     // All that can be refused is refused before a registry is made.
     let pick: Option<Arc<dyn Pick>> = if asked.pick { Some(Arc::new(Terminal::new()?)) } else { None };
@@ -63,13 +63,13 @@ pub(super) async fn onboard<W: Write>(
         stages: asked.stage.iter().cloned().collect::<BTreeSet<_>>(),
         past_max_new: asked.yes,
         pick,
-        redeliver: asked.redeliver.clone(),
         by: super::actor(),
         ..placed(Request::manual(mode), &asked.place)
     };
     let dated = |connection: Connection| {
         let published_after = asked.published_after.map(|day| midnight(day, &connection));
-        (connection, Request { published_after, ..request.clone() })
+        let redeliver = asked.redeliver.clone().filter(|target| connection.targets.contains(target));
+        (connection, Request { published_after, redeliver, ..request.clone() })
     };
     let detail = match asked {
         Onboard { api, .. } if !api.is_empty() => summary::Detail::Named,
@@ -103,6 +103,26 @@ pub(super) fn chosen(config: &Config, which: &Which) -> Result<Vec<Connection>, 
     let find = |name: &String| config.connections.get(name).cloned().ok_or_else(|| naming::no_connection(config, name));
     let mut seen = BTreeSet::new();
     which.connections.iter().filter(|name| seen.insert(*name)).map(find).collect()
+}
+
+/// Refuses a target that the connections do not register with; of all connections one is enough.
+fn tells(config: &Config, target: &String, connections: &[Connection], all: bool) -> Result<(), Failure> {
+    if !config.targets.contains_key(target) {
+        return Err(naming::no_target(config, target));
+    }
+    let mut others = connections.iter().filter(|connection| !connection.targets.contains(target));
+    match others.next() {
+        Some(_) if all && connections.iter().any(|connection| connection.targets.contains(target)) => Ok(()),
+        Some(_) if all => Err(Failure::usage(format!("no connection registers with target {target}"))),
+        Some(Connection { name, targets, .. }) => {
+            let failure = Failure::usage(format!("{name} does not register with target {target}"));
+            Err(failure.hint(match targets.len() {
+                0 => format!("{name} has no targets"),
+                _ => format!("{name} registers with {}", targets.join(", ")),
+            }))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The first instant of a day in the connection's time zone, or in UTC where it has no schedule.

@@ -22,10 +22,12 @@ const BATCH: i64 = 500;
 pub struct Redelivered {
     /// APIs of which it had never been told.
     pub first: u64,
-    /// APIs whose last delivery is sent once more, under the same key.
+    /// APIs whose last registration is sent once more, under the same key.
     pub again: u64,
-    /// APIs whose last delivery is on its way as it is.
+    /// APIs whose last registration is on its way as it is.
     pub underway: u64,
+    /// APIs whose registration is an event that the target does not get.
+    pub unwanted: u64,
 }
 
 impl Reader {
@@ -78,8 +80,9 @@ fn awaiting_by_scope(sql: &Connection, connection: &str) -> rusqlite::Result<Vec
 }
 
 impl Registry {
-    /// Queues, for one target, every onboarded API that the connection's rules have chosen: a first message where the target was
-    /// never told of it, else its last delivery under the same key, unless that is on its way already.
+    /// Queues, for one target that gets these events, every onboarded API that the connection's rules have chosen: a first message
+    /// where the target was never sent its registration, else the last one of those under its own key, unless that is on its way
+    /// already.
     ///
     /// It works in batches; broken off and repeated, it queues nothing twice.
     ///
@@ -88,6 +91,7 @@ impl Registry {
     pub fn redeliver(
         &mut self,
         target: &str,
+        events: &BTreeSet<Event>,
         connection: &str,
         by: &str,
         now: DateTime<Utc>,
@@ -99,10 +103,11 @@ impl Registry {
             let batch = self.write(|sql| {
                 let batch = chosen_after(sql, connection, after)?;
                 for api in &batch {
-                    match redeliver_one(sql, *api, target, connection, by, now)? {
+                    match redeliver_one(sql, *api, target, events, connection, by, now)? {
                         Redelivery::First => done.first += 1,
                         Redelivery::Again => done.again += 1,
                         Redelivery::Underway => done.underway += 1,
+                        Redelivery::Unwanted => done.unwanted += 1,
                     }
                 }
                 Ok(batch)
@@ -128,25 +133,35 @@ enum Redelivery {
     First,
     Again,
     Underway,
+    Unwanted,
 }
 
 fn redeliver_one(
     sql: &Connection,
     api: i64,
     target: &str,
+    events: &BTreeSet<Event>,
     connection: &str,
     by: &str,
     now: DateTime<Utc>,
 ) -> rusqlite::Result<Redelivery> {
     let mut statement = sql.prepare_cached(
-        "SELECT id, state FROM deliveries WHERE api = ?1 AND target = ?2 ORDER BY revision DESC LIMIT 1",
+        "SELECT id, state, event FROM deliveries WHERE api = ?1 AND target = ?2 AND event IN (?3, ?4)
+         ORDER BY revision DESC LIMIT 1",
     )?;
+    let parameters = (api, target, Event::Onboarded.as_str(), Event::Returned.as_str());
     let last = statement
-        .query_row((api, target), |row| Ok((row.get::<_, i64>(0)?, word(row, 1, DeliveryState::parse)?)))
+        .query_row(parameters, |row| {
+            Ok((row.get::<_, i64>(0)?, word(row, 1, DeliveryState::parse)?, row.get::<_, String>(2)?))
+        })
         .optional()?;
+    let event = last.as_ref().map_or(Event::Onboarded.as_str(), |(.., event)| event.as_str());
+    if !events.iter().any(|wanted| wanted.as_str() == event) {
+        return Ok(Redelivery::Unwanted);
+    }
     let redelivery = match last {
-        Some((_, DeliveryState::Queued | DeliveryState::Leased)) => return Ok(Redelivery::Underway),
-        Some((id, _)) => {
+        Some((_, DeliveryState::Queued | DeliveryState::Leased, _)) => return Ok(Redelivery::Underway),
+        Some((id, ..)) => {
             sql.prepare_cached(
                 "UPDATE deliveries SET state = 'queued', attempts = 0, next_attempt_at = ?2, last_error = NULL WHERE id = ?1",
             )?
@@ -163,7 +178,7 @@ fn redeliver_one(
     Ok(redelivery)
 }
 
-/// Tells a target of an API for the first time: of its registered addresses, but for stages that a person left out.
+/// Sends a target an API's registration for the first time: of its registered addresses, but for stages that a person left out.
 fn first_message(
     sql: &Connection,
     api: i64,

@@ -115,8 +115,9 @@ impl Run {
         let waiting = self.look(&brief, accounts).await?;
         self.settle(&brief, waiting).await?;
         if let Some(target) = self.request.redeliver.clone().filter(|_| self.claim.run_id.is_some()) {
+            let (events, now) = (&brief.rules.events, (self.context.clock)());
             self.deliveries +=
-                self.book.redeliver(&target, &self.connection.name, &self.request.by, (self.context.clock)()).await?;
+                self.book.redeliver(&target, events, &self.connection.name, &self.request.by, now).await?;
         }
         Ok(())
     }
