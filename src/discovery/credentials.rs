@@ -217,7 +217,6 @@ fn of_credentials(ask: &Ask, error: &CredentialsError) -> Failure {
     let (kind, cause) = kind_and_text_without_answer(error);
     // The call's name is in it where STS answered.
     let cause = if cause.starts_with(ask.call) { cause } else { format!("{}: {cause}", ask.call) };
-    let kind = if kind == Kind::Other { Kind::Credentials } else { kind };
     Failure { kind, cause, permission: format!("{} on {}", ask.action, ask.resource) }
 }
 
