@@ -31,7 +31,7 @@ pub(super) async fn discover<W: Write>(
     output: &mut Output<W>,
 ) -> Result<Exit, Failure> {
     let loaded = setup::load_and_warn(global)?;
-    let connections = chosen(&loaded.config, &asked.which)?;
+    let connections = chosen(global, &loaded, &asked.which)?;
     let registry = look_at(&setup::registry_path(global, &loaded))?;
     let requests =
         connections.into_iter().map(|connection| (connection, placed(Request::manual(Mode::Look), &asked.place)));
@@ -45,7 +45,7 @@ pub(super) async fn onboard<W: Write>(
     output: &mut Output<W>,
 ) -> Result<Exit, Failure> {
     let loaded = setup::load_and_warn(global)?;
-    let connections = chosen(&loaded.config, &asked.which)?;
+    let connections = chosen(global, &loaded, &asked.which)?;
     if let Some(target) = &asked.redeliver {
         tells(&loaded.config, target, &connections, asked.which.all)?;
     }
@@ -96,8 +96,12 @@ fn placed(request: Request, place: &Where) -> Request {
 }
 
 /// The connections that were named, in the order in which they were.
-pub(super) fn chosen(config: &Config, which: &Which) -> Result<Vec<Connection>, Failure> {
+pub(super) fn chosen(global: &Global, loaded: &Loaded, which: &Which) -> Result<Vec<Connection>, Failure> {
+    let config = &*loaded.config;
     if which.all {
+        if config.connections.is_empty() && !global.quiet {
+            super::say(&format!("there is nothing to do: {} has no connections", loaded.file.display()));
+        }
         return Ok(config.connections.values().cloned().collect());
     }
     let find = |name: &String| config.connections.get(name).cloned().ok_or_else(|| naming::no_connection(config, name));

@@ -264,6 +264,16 @@ fn a_target_is_told_again_only_of_connections_that_register_with_it() {
 }
 
 #[test]
+fn all_connections_of_a_file_without_any_are_said_to_be_none() {
+    let home = nowhere(shop::targets());
+    for command in ["test", "discover", "onboard"] {
+        let said = home.ok(&[command, "--all"]);
+        assert!(said.stderr.contains("schedules.toml has no connections"), "{command}: {said:?}");
+        assert_eq!((said.stdout.as_str(), home.ok(&["-q", command, "--all"]).stderr.as_str()), ("", ""));
+    }
+}
+
+#[test]
 fn a_filter_for_the_log_that_is_none_is_said_and_not_used() {
     let home = nowhere(&good());
     let said = Said::of(home.command(&["check"]).env("ABOARD_LOG", "aboard=loud").output().unwrap());
