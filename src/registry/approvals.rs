@@ -11,7 +11,7 @@ use super::outbox::{self, DeliveryState, NewDelivery, Payload};
 use super::values::{self, At, whole_millis, word};
 use super::{Reader, Registry, RegistryError, apis, commit, known};
 use crate::config::Event;
-use crate::inventory::{ApiId, Scope};
+use crate::inventory::Scope;
 use crate::plan::{ApiState, Known, Told};
 
 /// APIs per transaction when a target is told again, so that runs need not wait for all of it.
@@ -60,13 +60,15 @@ impl Reader {
     }
 }
 
+/// Which decisions, `d`, wait for approval of which APIs, `a`: an API that was dropped from the lists waits for nothing.
+pub(super) const FROM_AWAITING: &str =
+    "FROM decisions d JOIN apis a ON a.id = d.api WHERE d.awaiting = 1 AND a.state IS NOT NULL";
+
 fn awaiting_by_scope(sql: &Connection, connection: &str) -> rusqlite::Result<Vec<(Scope, u64)>> {
-    let mut statement = sql.prepare_cached(
-        "SELECT a.partition, a.account_id, a.region, a.family, count(*)
-         FROM decisions d JOIN apis a ON a.id = d.api
-         WHERE d.connection = ?1 AND d.awaiting = 1 AND a.state IS NOT NULL
-         GROUP BY 1, 2, 3, 4",
-    )?;
+    let mut statement = sql.prepare_cached(&format!(
+        "SELECT a.partition, a.account_id, a.region, a.family, count(*) {FROM_AWAITING} AND d.connection = ?1
+         GROUP BY 1, 2, 3, 4"
+    ))?;
     let rows = statement.query_map([connection], |row| {
         let scope = Scope {
             partition: row.get(0)?,
@@ -191,12 +193,7 @@ fn first_message(
     let mut statement = sql.prepare_cached("SELECT left_out FROM decisions WHERE api = ?1 AND connection = ?2")?;
     let left_out = statement.query_row((api, connection), |row| values::names(row, 0))?;
     let document = apis::document(sql, api)?;
-    let id = ApiId {
-        partition: document.partition.clone(),
-        account_id: document.account_id.clone(),
-        region: document.region.clone(),
-        api_id: document.api_id.clone(),
-    };
+    let id = document.id();
     let instances: Vec<_> =
         document.instances.iter().filter(|instance| !left_out.contains(&instance.stage)).cloned().collect();
     let urls = instances.iter().map(|instance| instance.url.clone()).collect();

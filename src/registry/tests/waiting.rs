@@ -8,12 +8,12 @@ use crate::plan::{ApiState, Reason, StageChoice, plan};
 use crate::registry::testing::*;
 use crate::registry::*;
 
-fn hold(bench: &mut Bench, apis: &[&str]) {
-    let run = bench.begin("payments", hour(0));
-    let known = bench.registry.known("payments", &scope()).unwrap();
+fn hold(bench: &mut Bench, connection: &str, apis: &[&str]) {
+    let run = bench.begin(connection, hour(0));
+    let known = bench.registry.known(connection, &scope()).unwrap();
     let mut plan = plan(&whole(apis.iter().map(|id| api(id)).collect()), &known, &rules(), hour(0));
     plan.hold_new(&known, |_| false);
-    bench.commit("payments", run, &plan, hour(0));
+    bench.commit(connection, run, &plan, hour(0));
 }
 
 fn events(bench: &Bench, api: &str) -> Vec<&'static str> {
@@ -23,7 +23,7 @@ fn events(bench: &Bench, api: &str) -> Vec<&'static str> {
 #[test]
 fn what_was_held_back_waits_and_is_registered_on_approval() {
     let mut bench = Bench::new();
-    hold(&mut bench, &["a1", "a2"]);
+    hold(&mut bench, "payments", &["a1", "a2"]);
     assert_eq!(bench.registry.awaiting_count("payments", &BTreeSet::new()).unwrap(), 2);
     assert_eq!(bench.registry.awaiting_count("payments", &BTreeSet::from([scope()])).unwrap(), 0);
     assert_eq!(bench.registry.awaiting_count("billing", &BTreeSet::new()).unwrap(), 0);
@@ -47,15 +47,15 @@ fn what_was_held_back_waits_and_is_registered_on_approval() {
 #[test]
 fn waiting_is_written_down_once() {
     let mut bench = Bench::new();
-    hold(&mut bench, &["a1"]);
-    hold(&mut bench, &["a1"]);
+    hold(&mut bench, "payments", &["a1"]);
+    hold(&mut bench, "payments", &["a1"]);
     assert_eq!(events(&bench, "a1"), ["awaiting_approval"]);
 }
 
 #[test]
 fn an_ignored_api_stays_out_until_it_is_let_in_again() {
     let mut bench = Bench::new();
-    hold(&mut bench, &["a1"]);
+    hold(&mut bench, "payments", &["a1"]);
     let until = chrono::NaiveDate::from_ymd_opt(2027, 3, 31);
     bench.registry.ignore(&id("a1"), "a sandbox", until, "ada", hour(1)).unwrap();
     let ignored = bench.registry.ignored().unwrap();
@@ -137,9 +137,20 @@ fn what_was_recorded_as_existing_can_be_told_later_as_a_first_registration() {
 }
 
 #[test]
+fn the_figures_count_what_waits_once_and_not_what_another_connection_saw_vanish() {
+    let mut bench = Bench::new();
+    hold(&mut bench, "payments", &["a1", "a2"]);
+    hold(&mut bench, "billing", &["a1", "a2"]);
+    assert_eq!(bench.registry.info().unwrap().awaiting, 2);
+    bench.look("payments", &whole(Vec::new()), &rules(), hour(1));
+    assert_eq!(bench.registry.awaiting_count("billing", &BTreeSet::new()).unwrap(), 0);
+    assert_eq!(bench.registry.info().unwrap().awaiting, 0);
+}
+
+#[test]
 fn an_api_that_vanished_no_longer_waits() {
     let mut bench = Bench::new();
-    hold(&mut bench, &["a1"]);
+    hold(&mut bench, "payments", &["a1"]);
     bench.look("payments", &whole(Vec::new()), &rules(), hour(1));
     let known = bench.registry.known("payments", &scope()).unwrap();
     assert_eq!(known.apis[&id("a1")].state, None::<ApiState>);
