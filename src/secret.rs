@@ -37,14 +37,20 @@ pub enum SecretError {
         /// The variable or file.
         place: String,
     },
+    /// It holds a line end or another control character, which no request can carry.
+    #[error("{place} holds a line end or another control character; it must be one line of text")]
+    Control {
+        /// The variable or file.
+        place: String,
+    },
 }
 
-/// The secret that `reference` points to, read now. A line end at the end of a file is no part of it.
+/// The secret that `reference` points to, read now. One line end at the end of a variable or file is no part of it.
 ///
 /// Blocks for as long as the file system takes.
 ///
 /// # Errors
-/// The variable or file is missing, unreadable, not text, or empty.
+/// The variable or file is missing, unreadable, not text, empty, or more than one line of text.
 pub fn resolve(reference: &SecretRef) -> Result<SecretString, SecretError> {
     let (text, place) = match reference {
         SecretRef::Env(name) => {
@@ -54,19 +60,28 @@ pub fn resolve(reference: &SecretRef) -> Result<SecretString, SecretError> {
         SecretRef::File(path) => {
             let text = std::fs::read_to_string(path);
             let text = text.map_err(|source| SecretError::Unreadable { path: path.clone(), source })?;
-            let line = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
-            (line.to_owned(), format!("secret file {}", path.display()))
+            (text, format!("secret file {}", path.display()))
         }
     };
-    if text.is_empty() { Err(SecretError::Empty { place }) } else { Ok(SecretString::from(text)) }
+    let line = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    if line.is_empty() {
+        Err(SecretError::Empty { place })
+    } else if line.contains(char::is_control) {
+        Err(SecretError::Control { place })
+    } else {
+        Ok(SecretString::from(line))
+    }
 }
 
-/// A value that may also stand in the schedule file itself.
+/// A value that may also stand in the schedule file itself, there under the key `key`.
 ///
 /// # Errors
 /// Those of [`resolve`].
-pub fn resolve_value(value: &Value) -> Result<SecretString, SecretError> {
+pub fn resolve_value(value: &Value, key: &str) -> Result<SecretString, SecretError> {
     match value {
+        Value::Literal(text) if text.contains(char::is_control) => {
+            Err(SecretError::Control { place: format!("{key} in the schedule file") })
+        }
         Value::Literal(text) => Ok(SecretString::from(text.clone())),
         Value::Ref(reference) => resolve(reference),
     }
@@ -88,12 +103,25 @@ mod tests {
     }
 
     #[test]
-    fn one_line_end_is_cut_from_a_file_and_no_more() {
+    fn one_line_end_is_cut_from_a_file() {
         for (content, secret) in
-            [("s3cret", "s3cret"), ("s3cret\n", "s3cret"), ("s3cret\r\n", "s3cret"), ("a b \n\n", "a b \n")]
+            [("s3cret", "s3cret"), ("s3cret\n", "s3cret"), ("s3cret\r\n", "s3cret"), ("a b \n", "a b ")]
         {
             let (_folder, reference) = file_with(content.as_bytes());
             assert_eq!(resolve(&reference).unwrap().expose_secret(), secret, "{content:?}");
+        }
+    }
+
+    #[test]
+    fn more_than_one_line_is_refused_by_the_name_of_its_place() {
+        for content in ["hunter2\n\n", "hunter\n2", "hunter\r2\n", "hunter\t2", "hunter\0", "\u{7f}hunter2"] {
+            let (folder, reference) = file_with(content.as_bytes());
+            let error = resolve(&reference).unwrap_err().to_string();
+            let place = folder.path().join("secret");
+            assert!(error.starts_with(&format!("secret file {} holds", place.display())), "{content:?}: {error}");
+            assert!(!error.contains("hunter"), "{error}");
+            let error = resolve_value(&Value::Literal(content.to_owned()), "external_id").unwrap_err().to_string();
+            assert!(error.starts_with("external_id in the schedule file holds"), "{error}");
         }
     }
 

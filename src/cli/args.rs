@@ -190,8 +190,9 @@ pub struct Onboard {
     /// Register however many there are, past `max_new`.
     #[arg(long)]
     pub yes: bool,
-    /// Send everything that the connection onboarded to this target again.
-    #[arg(long, value_name = "TARGET")]
+    /// Besides the run, send this target everything that the connection has ever onboarded again; not with --api, as it is never
+    /// for single APIs.
+    #[arg(long, value_name = "TARGET", conflicts_with = "api")]
     pub redeliver: Option<String>,
 }
 

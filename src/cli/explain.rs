@@ -8,7 +8,6 @@ use super::args::{Format, Global};
 use super::exit::{Exit, Failure};
 use super::output::{Output, one_line, when};
 use super::{naming, setup, summary};
-use crate::inventory::ApiId;
 use crate::plan::{ApiState, Decision, Reason};
 use crate::registry::{ApiDocument, ConnectionDecision, HistoryEvent, HistoryRow};
 
@@ -16,12 +15,7 @@ use crate::registry::{ApiDocument, ConnectionDecision, HistoryEvent, HistoryRow}
 pub(super) fn explain<W: Write>(global: &Global, api: &str, output: &mut Output<W>) -> Result<Exit, Failure> {
     let registry = setup::open_to_read(global)?;
     let api = naming::one_api(&registry, api)?;
-    let id = ApiId {
-        partition: api.partition.clone(),
-        account_id: api.account_id.clone(),
-        region: api.region.clone(),
-        api_id: api.api_id.clone(),
-    };
+    let id = api.id();
     let (decisions, history) = (registry.decisions(&id)?, registry.history(&id)?);
     match global.output {
         Format::Json => output.json(&json!({

@@ -10,7 +10,6 @@ use super::exit::{Exit, Failure};
 use super::output::{Output, one_line};
 use super::{naming, setup};
 use crate::clock;
-use crate::inventory::ApiId;
 use crate::plan::ApiState;
 use crate::registry::{ApiDocument, Registry};
 
@@ -32,7 +31,7 @@ pub(super) fn ignore<W: Write>(
         return Err(Failure::usage(format!("--until {day} is in the past")));
     }
     let (mut registry, found) = find(global, api)?;
-    registry.ignore(&id(&found), reason, until, &super::actor(), now)?;
+    registry.ignore(&found.id(), reason, until, &super::actor(), now)?;
     let period = until.map(|until| format!(" until {until}")).unwrap_or_default();
     // Filters decide entry, never exit.
     let stays = if found.state == Some(ApiState::Onboarded) { "; it is onboarded and stays so" } else { "" };
@@ -42,7 +41,7 @@ pub(super) fn ignore<W: Write>(
 /// Lets an ignored API in again.
 pub(super) fn unignore<W: Write>(global: &Global, api: &str, output: &mut Output<W>) -> Result<Exit, Failure> {
     let (mut registry, found) = find(global, api)?;
-    let was = registry.unignore(&id(&found), &super::actor(), clock::now())?;
+    let was = registry.unignore(&found.id(), &super::actor(), clock::now())?;
     let said = if was { "no longer ignored; the next run decides" } else { "was not ignored" };
     tell(global, &found, false, said, output)
 }
@@ -57,15 +56,6 @@ fn find(global: &Global, api: &str) -> Result<(Registry, ApiDocument), Failure> 
     Ok((registry, found))
 }
 
-fn id(api: &ApiDocument) -> ApiId {
-    ApiId {
-        partition: api.partition.clone(),
-        account_id: api.account_id.clone(),
-        region: api.region.clone(),
-        api_id: api.api_id.clone(),
-    }
-}
-
 fn tell<W: Write>(
     global: &Global,
     api: &ApiDocument,
@@ -73,7 +63,7 @@ fn tell<W: Write>(
     said: &str,
     output: &mut Output<W>,
 ) -> Result<Exit, Failure> {
-    let id = id(api);
+    let id = api.id();
     match global.output {
         Format::Json => output.json(&json!({ "api": id, "name": api.name, "ignored": ignored }))?,
         Format::Text | Format::Csv => output.line(&format!("{} ({id}): {said}", one_line(&api.name)))?,

@@ -16,7 +16,7 @@ use crate::discovery::probe::{self, Outcome, Step};
 /// Tries what each connection needs.
 pub(super) async fn test<W: Write>(global: &Global, which: &Which, output: &mut Output<W>) -> Result<Exit, Failure> {
     let loaded = setup::load_and_warn(global)?;
-    let connections = walk::chosen(&loaded.config, which)?;
+    let connections = walk::chosen(global, &loaded, which)?;
     let aws = Arc::new(Aws::new(&loaded.config.network, &loaded.config.limits, connections.len()).await?);
     let mut exits = Vec::new();
     for connection in &connections {

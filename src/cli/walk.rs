@@ -31,7 +31,7 @@ pub(super) async fn discover<W: Write>(
     output: &mut Output<W>,
 ) -> Result<Exit, Failure> {
     let loaded = setup::load_and_warn(global)?;
-    let connections = within(chosen(&loaded.config, &asked.which)?, &asked.which, &asked.place)?;
+    let connections = within(chosen(global, &loaded, &asked.which)?, &asked.which, &asked.place)?;
     let registry = look_at(&setup::registry_path(global, &loaded))?;
     let requests =
         connections.into_iter().map(|connection| (connection, placed(Request::manual(Mode::Look), &asked.place)));
@@ -45,9 +45,9 @@ pub(super) async fn onboard<W: Write>(
     output: &mut Output<W>,
 ) -> Result<Exit, Failure> {
     let loaded = setup::load_and_warn(global)?;
-    let connections = within(chosen(&loaded.config, &asked.which)?, &asked.which, &asked.place)?;
-    if let Some(target) = asked.redeliver.as_ref().filter(|target| !loaded.config.targets.contains_key(*target)) {
-        return Err(naming::no_target(&loaded.config, target));
+    let connections = within(chosen(global, &loaded, &asked.which)?, &asked.which, &asked.place)?;
+    if let Some(target) = &asked.redeliver {
+        tells(&loaded.config, target, &connections, asked.which.all)?;
     }
     // All that can be refused is refused before a registry is made.
     let pick: Option<Arc<dyn Pick>> = if asked.pick { Some(Arc::new(Terminal::new()?)) } else { None };
@@ -63,13 +63,13 @@ pub(super) async fn onboard<W: Write>(
         stages: asked.stage.iter().cloned().collect::<BTreeSet<_>>(),
         past_max_new: asked.yes,
         pick,
-        redeliver: asked.redeliver.clone(),
         by: super::actor(),
         ..placed(Request::manual(mode), &asked.place)
     };
     let dated = |connection: Connection| {
         let published_after = asked.published_after.map(|day| midnight(day, &connection));
-        (connection, Request { published_after, ..request.clone() })
+        let redeliver = asked.redeliver.clone().filter(|target| connection.targets.contains(target));
+        (connection, Request { published_after, redeliver, ..request.clone() })
     };
     let detail = match asked {
         Onboard { api, .. } if !api.is_empty() => summary::Detail::Named,
@@ -96,8 +96,12 @@ fn placed(request: Request, place: &Where) -> Request {
 }
 
 /// The connections that were named, in the order in which they were.
-pub(super) fn chosen(config: &Config, which: &Which) -> Result<Vec<Connection>, Failure> {
+pub(super) fn chosen(global: &Global, loaded: &Loaded, which: &Which) -> Result<Vec<Connection>, Failure> {
+    let config = &*loaded.config;
     if which.all {
+        if config.connections.is_empty() && !global.quiet {
+            super::say(&format!("there is nothing to do: {} has no connections", loaded.file.display()));
+        }
         return Ok(config.connections.values().cloned().collect());
     }
     let find = |name: &String| config.connections.get(name).cloned().ok_or_else(|| naming::no_connection(config, name));
@@ -135,6 +139,26 @@ fn outside(connection: &Connection, place: &Where) -> Option<String> {
         return Some(format!("{name} does not look at account {account}, only at {}", role.role_arn.account_id));
     }
     None
+}
+
+/// Refuses a target that the connections do not register with; of all connections one is enough.
+fn tells(config: &Config, target: &String, connections: &[Connection], all: bool) -> Result<(), Failure> {
+    if !config.targets.contains_key(target) {
+        return Err(naming::no_target(config, target));
+    }
+    let mut others = connections.iter().filter(|connection| !connection.targets.contains(target));
+    match others.next() {
+        Some(_) if all && connections.iter().any(|connection| connection.targets.contains(target)) => Ok(()),
+        Some(_) if all => Err(Failure::usage(format!("no connection registers with target {target}"))),
+        Some(Connection { name, targets, .. }) => {
+            let failure = Failure::usage(format!("{name} does not register with target {target}"));
+            Err(failure.hint(match targets.len() {
+                0 => format!("{name} has no targets"),
+                _ => format!("{name} registers with {}", targets.join(", ")),
+            }))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The first instant of a day in the connection's time zone, or in UTC where it has no schedule.

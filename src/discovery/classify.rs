@@ -213,12 +213,12 @@ where
 /// What it means that there is no answer: no credentials, or no connection.
 pub(super) fn kind_and_text_without_answer(error: &(dyn Error + 'static)) -> (Kind, String) {
     if let Some(sts) = find::<SdkError<AssumeRoleError, HttpResponse>>(error)
-        && sts.raw_response().is_some()
+        && let Some(response) = sts.raw_response()
     {
         let (kind, text) = kind_and_text(sts, None);
         let kind = match kind {
             Kind::Throttled | Kind::StsOff | Kind::UnknownKey => kind,
-            Kind::Other if text.contains("status 5") => kind,
+            Kind::Other if response.status().is_server_error() => kind,
             _ => Kind::Credentials,
         };
         return (kind, format!("AssumeRole: {text}"));

@@ -145,7 +145,7 @@ fn caller_of(arn: Option<&str>, account_id: Option<&str>, region: &str) -> Optio
 pub(super) async fn assume(aws: &Aws, role: &AssumeRole, regions: &[String]) -> Result<Account, Failure> {
     let ask = Ask::sts("AssumeRole", "sts:AssumeRole", role.role_arn.arn.clone());
     let source = source(aws, &role.source, regions).await;
-    let external_id = role.external_id.as_ref().map(secret::resolve_value).transpose();
+    let external_id = role.external_id.as_ref().map(|id| secret::resolve_value(id, "external_id")).transpose();
     let external_id = external_id.map_err(|error| bad_reference(&ask, &error))?;
     let mut answer = Err(Failure::other(&ask, "no region to ask in"));
     for region in sts_regions(regions, Some(&role.role_arn.partition)) {
@@ -217,7 +217,6 @@ fn of_credentials(ask: &Ask, error: &CredentialsError) -> Failure {
     let (kind, cause) = kind_and_text_without_answer(error);
     // The call's name is in it where STS answered.
     let cause = if cause.starts_with(ask.call) { cause } else { format!("{}: {cause}", ask.call) };
-    let kind = if kind == Kind::Other { Kind::Credentials } else { kind };
     Failure { kind, cause, permission: format!("{} on {}", ask.action, ask.resource) }
 }
 
@@ -273,7 +272,7 @@ impl ProvideCredentials for KeyByReference {
 }
 
 fn read_key(user: &AwsUser) -> Result<Credentials, SecretError> {
-    let id = secret::resolve_value(&user.access_key_id)?;
+    let id = secret::resolve_value(&user.access_key_id, "access_key_id")?;
     let key = secret::resolve(&user.secret_access_key)?;
     let token = user.session_token.as_ref().map(secret::resolve).transpose()?;
     let token = token.map(|token| token.expose_secret().to_owned());

@@ -1,6 +1,6 @@
 //! What waits for a person: APIs that `max_new` held back, and targets that are to be told again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension};
@@ -11,7 +11,7 @@ use super::outbox::{self, DeliveryState, NewDelivery, Payload};
 use super::values::{self, At, whole_millis, word};
 use super::{Reader, Registry, RegistryError, apis, commit, known};
 use crate::config::Event;
-use crate::inventory::{ApiId, Scope};
+use crate::inventory::Scope;
 use crate::plan::{ApiState, Known, Told};
 
 /// APIs per transaction when a target is told again, so that runs need not wait for all of it.
@@ -22,10 +22,12 @@ const BATCH: i64 = 500;
 pub struct Redelivered {
     /// APIs of which it had never been told.
     pub first: u64,
-    /// APIs whose last delivery is sent once more, under the same key.
+    /// APIs whose last registration is sent once more, under the same key.
     pub again: u64,
-    /// APIs whose last delivery is on its way as it is.
+    /// APIs whose last registration is on its way as it is.
     pub underway: u64,
+    /// APIs whose registration is an event that the target does not get.
+    pub unwanted: u64,
 }
 
 impl Reader {
@@ -55,13 +57,15 @@ impl Reader {
     }
 }
 
+/// Which decisions, `d`, wait for approval of which APIs, `a`: an API that was dropped from the lists waits for nothing.
+pub(super) const FROM_AWAITING: &str =
+    "FROM decisions d JOIN apis a ON a.id = d.api WHERE d.awaiting = 1 AND a.state IS NOT NULL";
+
 fn awaiting_by_scope(sql: &Connection, connection: &str) -> rusqlite::Result<Vec<(Scope, u64)>> {
-    let mut statement = sql.prepare_cached(
-        "SELECT a.partition, a.account_id, a.region, a.family, count(*)
-         FROM decisions d JOIN apis a ON a.id = d.api
-         WHERE d.connection = ?1 AND d.awaiting = 1 AND a.state IS NOT NULL
-         GROUP BY 1, 2, 3, 4",
-    )?;
+    let mut statement = sql.prepare_cached(&format!(
+        "SELECT a.partition, a.account_id, a.region, a.family, count(*) {FROM_AWAITING} AND d.connection = ?1
+         GROUP BY 1, 2, 3, 4"
+    ))?;
     let rows = statement.query_map([connection], |row| {
         let scope = Scope {
             partition: row.get(0)?,
@@ -75,8 +79,9 @@ fn awaiting_by_scope(sql: &Connection, connection: &str) -> rusqlite::Result<Vec
 }
 
 impl Registry {
-    /// Queues, for one target, every onboarded API that the connection's rules have chosen: a first message where the target was
-    /// never told of it, else its last delivery under the same key, unless that is on its way already.
+    /// Queues, for one target that gets these events, every onboarded API that the connection's rules have chosen: a first message
+    /// where the target was never sent its registration, else the last one of those under its own key, unless that is on its way
+    /// already.
     ///
     /// It works in batches; broken off and repeated, it queues nothing twice.
     ///
@@ -85,6 +90,7 @@ impl Registry {
     pub fn redeliver(
         &mut self,
         target: &str,
+        events: &BTreeSet<Event>,
         connection: &str,
         by: &str,
         now: DateTime<Utc>,
@@ -96,10 +102,11 @@ impl Registry {
             let batch = self.write(|sql| {
                 let batch = chosen_after(sql, connection, after)?;
                 for api in &batch {
-                    match redeliver_one(sql, *api, target, connection, by, now)? {
+                    match redeliver_one(sql, *api, target, events, connection, by, now)? {
                         Redelivery::First => done.first += 1,
                         Redelivery::Again => done.again += 1,
                         Redelivery::Underway => done.underway += 1,
+                        Redelivery::Unwanted => done.unwanted += 1,
                     }
                 }
                 Ok(batch)
@@ -125,25 +132,35 @@ enum Redelivery {
     First,
     Again,
     Underway,
+    Unwanted,
 }
 
 fn redeliver_one(
     sql: &Connection,
     api: i64,
     target: &str,
+    events: &BTreeSet<Event>,
     connection: &str,
     by: &str,
     now: DateTime<Utc>,
 ) -> rusqlite::Result<Redelivery> {
     let mut statement = sql.prepare_cached(
-        "SELECT id, state FROM deliveries WHERE api = ?1 AND target = ?2 ORDER BY revision DESC LIMIT 1",
+        "SELECT id, state, event FROM deliveries WHERE api = ?1 AND target = ?2 AND event IN (?3, ?4)
+         ORDER BY revision DESC LIMIT 1",
     )?;
+    let parameters = (api, target, Event::Onboarded.as_str(), Event::Returned.as_str());
     let last = statement
-        .query_row((api, target), |row| Ok((row.get::<_, i64>(0)?, word(row, 1, DeliveryState::parse)?)))
+        .query_row(parameters, |row| {
+            Ok((row.get::<_, i64>(0)?, word(row, 1, DeliveryState::parse)?, row.get::<_, String>(2)?))
+        })
         .optional()?;
+    let event = last.as_ref().map_or(Event::Onboarded.as_str(), |(.., event)| event.as_str());
+    if !events.iter().any(|wanted| wanted.as_str() == event) {
+        return Ok(Redelivery::Unwanted);
+    }
     let redelivery = match last {
-        Some((_, DeliveryState::Queued | DeliveryState::Leased)) => return Ok(Redelivery::Underway),
-        Some((id, _)) => {
+        Some((_, DeliveryState::Queued | DeliveryState::Leased, _)) => return Ok(Redelivery::Underway),
+        Some((id, ..)) => {
             sql.prepare_cached(
                 "UPDATE deliveries SET state = 'queued', attempts = 0, next_attempt_at = ?2, last_error = NULL WHERE id = ?1",
             )?
@@ -160,7 +177,7 @@ fn redeliver_one(
     Ok(redelivery)
 }
 
-/// Tells a target of an API for the first time: of its registered addresses, but for stages that a person left out.
+/// Sends a target an API's registration for the first time: of its registered addresses, but for stages that a person left out.
 fn first_message(
     sql: &Connection,
     api: i64,
@@ -173,12 +190,7 @@ fn first_message(
     let mut statement = sql.prepare_cached("SELECT left_out FROM decisions WHERE api = ?1 AND connection = ?2")?;
     let left_out = statement.query_row((api, connection), |row| values::names(row, 0))?;
     let document = apis::document(sql, api)?;
-    let id = ApiId {
-        partition: document.partition.clone(),
-        account_id: document.account_id.clone(),
-        region: document.region.clone(),
-        api_id: document.api_id.clone(),
-    };
+    let id = document.id();
     let instances: Vec<_> =
         document.instances.iter().filter(|instance| !left_out.contains(&instance.stage)).cloned().collect();
     let urls = instances.iter().map(|instance| instance.url.clone()).collect();

@@ -95,7 +95,7 @@ fn apply(sql: &Connection, commit: &CommitScope<'_>, now: DateTime<Utc>) -> Resu
     let mut done = Committed::default();
     let mut changed = None;
     for entry in &plan.entries {
-        tally(&mut done.counts, entry);
+        done.counts.count(entry);
         let id = &entry.api.id;
         let stored = match known.apis.get(id).zip(briefs.remove(&id.api_id)) {
             Some((known, brief)) if rows::is_unchanged(entry, known, &brief) => continue,
@@ -145,18 +145,6 @@ fn write_scope(
         status::account_entered(sql, commit.connection, &commit.plan.scope, settled.state, now)?;
     }
     Ok(())
-}
-
-fn tally(counts: &mut Counts, entry: &Entry) {
-    counts.seen += u64::from(entry.seen);
-    match entry.decision.map(|(decision, _)| decision) {
-        Some(Decision::Onboard) => counts.onboard += 1,
-        Some(Decision::AlreadyOnboarded) => counts.already_onboarded += 1,
-        Some(Decision::Excluded) => counts.excluded += 1,
-        Some(Decision::Held) => counts.held += 1,
-        Some(Decision::Gone) => counts.gone += 1,
-        None => {}
-    }
 }
 
 /// Writes one API; answers its row and how many deliveries follow.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::inventory::{Api, Instance, Protocol};
+use crate::inventory::{Api, ApiId, Instance, Protocol};
 use crate::plan::{ApiState, Decision, Entry, Reason};
 
 /// An API with what was decided about it. The member names are part of the JSON output and of what targets receive.
@@ -79,6 +79,17 @@ impl ApiDocument {
             onboarded_at,
             connection: Some(connection.to_owned()),
             ..Self::of_api(&entry.api)
+        }
+    }
+
+    /// Which API it is.
+    #[must_use]
+    pub fn id(&self) -> ApiId {
+        ApiId {
+            partition: self.partition.clone(),
+            account_id: self.account_id.clone(),
+            region: self.region.clone(),
+            api_id: self.api_id.clone(),
         }
     }
 

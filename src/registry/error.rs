@@ -75,6 +75,8 @@ pub enum RegistryErrorKind {
     UnknownApi(ApiId),
     /// It holds no such run.
     UnknownRun(i64),
+    /// That run has ended already.
+    RunOver(i64),
     /// The operating system refused.
     Io(io::Error),
     /// SQLite refused.
@@ -158,6 +160,10 @@ impl fmt::Display for RegistryError {
             }
             Kind::UnknownApi(id) => write!(f, "registry {path} knows no API {id}"),
             Kind::UnknownRun(id) => write!(f, "registry {path} knows no run {id}"),
+            Kind::RunOver(id) => write!(
+                f,
+                "another process ended run {id} in registry {path} as if this one were dead, and may have looked at the same; see `aboard runs`"
+            ),
             Kind::Io(cause) => write!(f, "cannot reach registry {path}: {cause}"),
             Kind::Sqlite(cause) => write!(f, "SQLite failed on registry {path}: {cause}"),
             Kind::Migration(cause) => {

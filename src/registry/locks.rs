@@ -60,7 +60,7 @@ pub enum Locking {
     Held(LockedBy),
 }
 
-/// Takes the lock of one connection's runs.
+/// Takes the lock of one connection's runs on the registry whose [`path`](super::Reader::path) that is.
 ///
 /// # Errors
 /// Where the lock file cannot be made beside the registry.
@@ -68,7 +68,7 @@ pub fn lock_connection(registry: &Path, connection: &str, now: DateTime<Utc>) ->
     take(registry, &file_name(connection), now)
 }
 
-/// Takes the lock of the one worker that a registry may have.
+/// Takes the lock of the one worker that the registry with this [`path`](super::Reader::path) may have.
 ///
 /// # Errors
 /// Where the lock file cannot be made beside the registry.

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, params_from_iter};
 
+use super::approvals::FROM_AWAITING;
 use super::place::{Place, beside, directory_of};
 use super::schema::{Found, identify};
 use super::values::{self, counted};
@@ -68,9 +69,8 @@ impl Reader {
                 sqlite_version: rusqlite::version().to_owned(),
                 size: size_of(&self.path) + size_of(&beside(&self.path, "-wal")),
                 apis: count_by(sql, "SELECT ifnull(state, 'dropped'), count(*) FROM apis GROUP BY 1")?,
-                awaiting: sql.query_row("SELECT count(DISTINCT api) FROM decisions WHERE awaiting = 1", [], |row| {
-                    counted(row, 0)
-                })?,
+                awaiting: sql
+                    .query_row(&format!("SELECT count(DISTINCT d.api) {FROM_AWAITING}"), [], |row| counted(row, 0))?,
                 runs: count_by(sql, "SELECT outcome, count(*) FROM runs GROUP BY 1")?,
                 oldest_run_at,
                 newest_run_at,

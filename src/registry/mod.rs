@@ -127,6 +127,8 @@ impl Registry {
     }
 
     fn open_file(path: &Path, place: Place) -> Result<Self, RegistryError> {
+        let named = path;
+        let path = &place::real(named);
         let opened = || -> Result<Connection, RegistryErrorKind> {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let mut connection = Connection::open_with_flags(path, flags)?;
@@ -144,7 +146,7 @@ impl Registry {
             connection.pragma_update(None, "synchronous", "FULL")?;
             Ok(connection)
         };
-        let connection = opened().map_err(|kind| RegistryError::new(path, unless_unwritable(path, kind)))?;
+        let connection = opened().map_err(|kind| RegistryError::new(named, unless_unwritable(path, kind)))?;
         Ok(Self { reader: Reader { connection, path: path.to_owned(), place } })
     }
 
@@ -154,6 +156,8 @@ impl Registry {
     /// As [`Registry::open`]; also `Older`, and `UnreadableLog` on a read-only disk.
     pub fn open_read(path: &Path) -> Result<Reader, RegistryError> {
         let place = existing(path)?;
+        let named = path;
+        let path = &place::real(named);
         let opened = || -> Result<Connection, RegistryErrorKind> {
             let connection = match readable(path, OpenFlags::empty()) {
                 Err(error) if needs_shared_memory(&error) => open_immutable(path)?,
@@ -173,7 +177,7 @@ impl Registry {
             connection.pragma_update(None, "query_only", true)?;
             Ok(connection)
         };
-        let connection = opened().map_err(|kind| RegistryError::new(path, kind))?;
+        let connection = opened().map_err(|kind| RegistryError::new(named, kind))?;
         Ok(Reader { connection, path: path.to_owned(), place })
     }
 
@@ -200,7 +204,7 @@ impl Registry {
 }
 
 impl Reader {
-    /// The registry file.
+    /// The registry file itself, whatever links lead to it.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

@@ -79,6 +79,11 @@ pub(super) fn directory_of(path: &Path) -> PathBuf {
     }
 }
 
+/// A file's own place, where links may lead to it: what lies beside a registry must be the same for all who use it.
+pub(super) fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
 /// A file beside the registry: its name with something appended.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::context::Request;
 use super::holding;
-use crate::config::Connection;
+use crate::config::{Connection, Event};
 use crate::inventory::{AccountTrouble, Scope, ScopeState, Trouble};
 use crate::plan::{Known, Plan};
 use crate::registry::locks::{self, Lock, LockedBy, Locking};
@@ -261,16 +261,19 @@ impl Book {
         self.with(finish).await.map(|_| ())
     }
 
-    /// Queues everything that a connection onboarded for one target again; answers how many deliveries that are.
+    /// Queues everything that a connection onboarded for one target again; answers how many deliveries that are. `events` is what
+    /// each target gets.
     pub(super) async fn redeliver(
         &self,
         target: &str,
+        events: &BTreeMap<String, BTreeSet<Event>>,
         connection: &str,
         by: &str,
         now: DateTime<Utc>,
     ) -> Result<u64, RegistryError> {
+        let events = events.get(target).cloned().unwrap_or_default();
         let (target, connection, by) = (target.to_owned(), connection.to_owned(), by.to_owned());
-        let queued = self.with(move |registry| registry.redeliver(&target, &connection, &by, now)).await?;
+        let queued = self.with(move |registry| registry.redeliver(&target, &events, &connection, &by, now)).await?;
         Ok(queued.map_or(0, |queued| queued.first + queued.again))
     }
 }

@@ -22,7 +22,7 @@ use super::report::{RunReport, ScopeReport};
 use crate::config::Connection;
 use crate::discovery::{self, Account};
 use crate::inventory::{AccountTrouble, Api, Scope, ScopeState};
-use crate::plan::{Decision, Entry, Rules, explained};
+use crate::plan::{Rules, explained};
 use crate::registry::{ApiDocument, Commit, Counts, RegistryError, RunError, RunId};
 
 /// Runs a connection to its end, or to where it cannot go on. It does not fail by itself: the report says how it went.
@@ -118,8 +118,9 @@ impl Run {
         let waiting = self.look(&brief, accounts).await?;
         self.settle(&brief, waiting).await?;
         if let Some(target) = self.request.redeliver.clone().filter(|_| self.claim.run_id.is_some()) {
+            let (events, now) = (&brief.rules.events, (self.context.clock)());
             self.deliveries +=
-                self.book.redeliver(&target, &self.connection.name, &self.request.by, (self.context.clock)()).await?;
+                self.book.redeliver(&target, events, &self.connection.name, &self.request.by, now).await?;
         }
         Ok(())
     }
@@ -234,7 +235,7 @@ impl Run {
         let committed = match self.claim.run_id {
             None => {
                 for entry in &planned.plan.entries {
-                    self.tally(entry);
+                    self.counts.count(entry);
                 }
                 None
             }
@@ -314,18 +315,6 @@ impl Run {
                     }
                 }
             }
-        }
-    }
-
-    fn tally(&mut self, entry: &Entry) {
-        self.counts.seen += u64::from(entry.seen);
-        match entry.decision.map(|(decision, _)| decision) {
-            Some(Decision::Onboard) => self.counts.onboard += 1,
-            Some(Decision::AlreadyOnboarded) => self.counts.already_onboarded += 1,
-            Some(Decision::Excluded) => self.counts.excluded += 1,
-            Some(Decision::Held) => self.counts.held += 1,
-            Some(Decision::Gone) => self.counts.gone += 1,
-            None => {}
         }
     }
 

@@ -241,6 +241,41 @@ fn words_that_mean_nothing_are_usage_errors() {
 }
 
 #[test]
+fn a_target_is_told_again_only_of_connections_that_register_with_it() {
+    let narrow = connection("narrow", "regions = [\"eu-west-1\"]\ntargets = [\"catalog\"]");
+    let file = format!(
+        "{}{narrow}\n[targets.nobody.directory]\npath = \"nobody\"\n",
+        schedules("regions = [\"eu-west-1\"]\ntargets = [\"specs\"]")
+    );
+    let (sim, home) = open_with(shop::stocked(), &file);
+    let expected = ["narrow does not register with target specs", "narrow registers with catalog"];
+    refused(&home, &["onboard", "shop", "narrow", "--redeliver", "specs"], 2, &expected);
+    let expected = ["no connection registers with target nobody"];
+    refused(&home, &["onboard", "--all", "--redeliver", "nobody"], 2, &expected);
+    refused(&home, &["onboard", "shop", "--api", "ordersapi1", "--redeliver", "specs"], 2, &["cannot be used with"]);
+    assert_eq!(sim.counts().calls, 0);
+
+    home.ok(&["onboard", "--all"]);
+    shop::meddle(&home.registry(), "UPDATE deliveries SET state = 'delivered';");
+    home.ok(&["onboard", "--all", "--redeliver", "specs"]);
+    let queued = |target: &str| {
+        let query = format!("SELECT count(*) FROM deliveries WHERE target = '{target}' AND state = 'queued'");
+        shop::count(&home.registry(), &query)
+    };
+    assert_eq!((queued("specs"), queued("catalog")), (3, 0), "of all connections, those that register with it");
+}
+
+#[test]
+fn all_connections_of_a_file_without_any_are_said_to_be_none() {
+    let home = nowhere(shop::targets());
+    for command in ["test", "discover", "onboard"] {
+        let said = home.ok(&[command, "--all"]);
+        assert!(said.stderr.contains("schedules.toml has no connections"), "{command}: {said:?}");
+        assert_eq!((said.stdout.as_str(), home.ok(&["-q", command, "--all"]).stderr.as_str()), ("", ""));
+    }
+}
+
+#[test]
 fn a_filter_for_the_log_that_is_none_is_said_and_not_used() {
     let home = nowhere(&good());
     let said = Said::of(home.command(&["check"]).env("ABOARD_LOG", "aboard=loud").output().unwrap());

@@ -8,6 +8,7 @@ use aboard::registry::{HistoryEvent, Outcome};
 use aboard_simulator::{HttpApi, Operation, RestApi, Simulator, World};
 use serde_json::Value;
 
+use crate::support::shop::meddle;
 use crate::support::{Home, LONG, Running};
 
 const ACCOUNT: &str = "111122223333";
@@ -190,4 +191,42 @@ fn processes_that_start_at_once_make_one_registry() {
         }
         home.must_have_onboarded_once(APIS / 2, &["catalog"], "six at once");
     }
+}
+
+#[test]
+fn a_registry_that_is_reached_through_a_link_has_the_same_locks() {
+    let sim = Simulator::start(world());
+    let home = Home::new(&sim.url(), SCHEDULES);
+    home.ok(&["onboard", "shop"]);
+    std::fs::create_dir(home.path("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(home.registry(), home.path("elsewhere/link.db")).unwrap();
+    sim.hold_at(1);
+    let running = home.start(&["onboard", "shop"]);
+    assert!(sim.wait_until_held(LONG));
+
+    let second = home.run(&["--registry", "elsewhere/link.db", "-o", "json", "onboard", "shop"]);
+    assert_eq!(second.json()["error"]["kind"], "already_running", "{second:?}");
+    sim.release();
+    assert_eq!(running.end().said.code, Some(0));
+    let beside: Vec<_> =
+        std::fs::read_dir(home.path("elsewhere")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(beside, [home.path("elsewhere/link.db")], "nothing is put beside a link");
+}
+
+#[test]
+fn a_run_that_somebody_else_ended_as_if_it_were_dead_does_not_end_well() {
+    let sim = Simulator::start(world());
+    let home = Home::new(&sim.url(), SCHEDULES);
+    sim.hold_at(2);
+    let running = start(&home, &sim, "shop");
+    assert!(sim.wait_until_held(LONG));
+    meddle(&home.registry(), "UPDATE runs SET outcome = 'interrupted', finished_at = started_at;");
+    sim.release();
+
+    let ended = running.end();
+    assert_eq!(ended.said.code, Some(1), "{ended:?}");
+    let report = ended.said.json();
+    assert_eq!((&report["outcome"], &report["error"]["kind"]), (&"failed".into(), &"registry".into()), "{report}");
+    let message = report["error"]["message"].as_str().unwrap();
+    assert!(message.starts_with("another process ended run 1 "), "{message}");
 }

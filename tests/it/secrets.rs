@@ -160,3 +160,28 @@ fn a_running_process_shows_no_secret_in_its_arguments_or_files() {
     sim.release();
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn a_secret_with_a_line_end_in_it_is_named_and_not_sent() {
+    let sim = Simulator::start(world());
+    let home = home(&sim);
+    let refused = |connection: &str, secret: &str| {
+        for words in [&["-o", "json", "onboard", connection][..], &["-o", "json", "test", connection]] {
+            let said = Said::of(home.command(words).env("SECRET", secret).output().unwrap());
+            assert_eq!(said.code, Some(1), "{words:?}: {said:?}");
+            assert!(said.stdout.contains("credentials_failed"), "{words:?}: {said:?}");
+            assert!(said.stdout.contains("environment variable SECRET holds a line end"), "{words:?}: {said:?}");
+            assert_clean("the output", said.stdout.as_bytes());
+            assert_clean("the log", said.stderr.as_bytes());
+        }
+    };
+    for secret in [format!("{CANARY}\n\n"), format!("{CANARY}\nmore"), format!("\u{1}{CANARY}")] {
+        refused("user", &secret);
+        refused("role", &secret);
+    }
+    assert_eq!(sim.counts().calls, 0, "AWS is not asked");
+
+    let mut one_line = home.command(&["onboard", "--all"]);
+    let said = Said::of(one_line.env("SECRET", format!("{CANARY}\r\n")).output().unwrap());
+    assert_eq!(said.code, Some(0), "a line end at its end is no part of it: {said:?}");
+}

@@ -100,6 +100,16 @@ async fn a_role_that_is_refused_names_the_four_causes_and_no_secret() {
     assert_eq!(log.all().len(), 1, "a refusal is no matter of the region");
 }
 
+#[tokio::test(start_paused = true)]
+async fn only_the_status_of_an_answer_says_that_the_failure_is_the_servers() {
+    for (status, state) in [(400, ScopeState::CredentialsFailed), (503, ScopeState::Failed)] {
+        let (aws, _) = aws(move |_| Reply::sts_error(status, "Peculiar", "quoted: status 500")).await;
+        let (_folder, user) = user();
+        let accounts = enter(&aws, &connection(role(user), &[REGION])).await.unwrap();
+        assert_eq!(accounts[0].as_ref().unwrap_err().trouble.state, state, "{status}");
+    }
+}
+
 #[tokio::test]
 async fn where_sts_is_off_in_the_first_region_the_partitions_own_is_asked() {
     let (aws, log) = aws(|asked| match asked.host.as_str() {

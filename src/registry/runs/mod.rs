@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::RegistryErrorKind;
 use super::values::counted;
 use crate::inventory::{Family, Scope, ScopeState};
+use crate::plan::{Decision, Entry};
 
 pub(in crate::registry) use write::{is_planned, write_scope};
 
@@ -121,6 +122,21 @@ pub struct Counts {
     pub calls: u64,
     /// Answers with status 429 among them.
     pub throttled: u64,
+}
+
+impl Counts {
+    /// Counts one API of a plan.
+    pub fn count(&mut self, entry: &Entry) {
+        self.seen += u64::from(entry.seen);
+        match entry.decision.map(|(decision, _)| decision) {
+            Some(Decision::Onboard) => self.onboard += 1,
+            Some(Decision::AlreadyOnboarded) => self.already_onboarded += 1,
+            Some(Decision::Excluded) => self.excluded += 1,
+            Some(Decision::Held) => self.held += 1,
+            Some(Decision::Gone) => self.gone += 1,
+            None => {}
+        }
+    }
 }
 
 impl std::ops::AddAssign for Counts {

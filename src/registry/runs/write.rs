@@ -7,7 +7,7 @@ use super::{Counts, NewRun, Outcome, RunError, RunId, ScopeKey, ScopeResult, mus
 use crate::inventory::{AccountTrouble, Scope, Trouble};
 use crate::registry::status::Suspicion;
 use crate::registry::values::{At, at, count, to_json};
-use crate::registry::{Registry, RegistryError, baseline, status};
+use crate::registry::{Registry, RegistryError, RegistryErrorKind, baseline, status};
 
 impl Registry {
     /// Begins a run.
@@ -38,10 +38,10 @@ impl Registry {
         })
     }
 
-    /// Ends a run. Answers false, and changes nothing, where it had ended before.
+    /// Ends a run.
     ///
     /// # Errors
-    /// `UnknownRun`, and what SQLite and the disk may refuse.
+    /// `UnknownRun`; `RunOver`, where it had ended before, which stays as it is; and what SQLite and the disk may refuse.
     pub fn finish_run(
         &mut self,
         run_id: RunId,
@@ -49,7 +49,7 @@ impl Registry {
         counts: &Counts,
         error: Option<&RunError>,
         now: DateTime<Utc>,
-    ) -> Result<bool, RegistryError> {
+    ) -> Result<(), RegistryError> {
         self.write(|sql| {
             must_exist(sql, run_id)?;
             let mut statement = sql.prepare_cached(
@@ -65,10 +65,13 @@ impl Registry {
                 error.map(|error| &error.message),
                 error.and_then(|error| error.hint.as_ref()),
             ))?;
-            if changed > 0 && outcome != Outcome::Interrupted {
+            if changed == 0 {
+                return Err(RegistryErrorKind::RunOver(run_id));
+            }
+            if outcome != Outcome::Interrupted {
                 baseline::make(sql, run_id, now)?;
             }
-            Ok(changed > 0)
+            Ok(())
         })
     }
 

@@ -13,7 +13,7 @@ fn first_look(bench: &Bench, region: &str) -> bool {
 
 fn finish(bench: &mut Bench, run: RunId, outcome: Outcome, hours: i64) {
     let counts = bench.registry.counts(run).unwrap();
-    assert!(bench.registry.finish_run(run, outcome, &counts, None, hour(hours)).unwrap());
+    bench.registry.finish_run(run, outcome, &counts, None, hour(hours)).unwrap();
 }
 
 #[test]
@@ -39,8 +39,8 @@ fn a_run_ends_once() {
     let run = bench.begin("payments", hour(0));
     finish(&mut bench, run, Outcome::Succeeded, 1);
     let error = RunError { kind: "late".to_owned(), message: "too late".to_owned(), hint: None };
-    let again = bench.registry.finish_run(run, Outcome::Failed, &Counts::default(), Some(&error), hour(2)).unwrap();
-    assert!(!again);
+    let again = bench.registry.finish_run(run, Outcome::Failed, &Counts::default(), Some(&error), hour(2)).unwrap_err();
+    assert!(matches!(again.kind, RegistryErrorKind::RunOver(ended) if ended == run), "{again}");
     assert_eq!(bench.registry.run(run).unwrap().0.outcome, Outcome::Succeeded);
     assert!(matches!(bench.registry.run(99).unwrap_err().kind, RegistryErrorKind::UnknownRun(99)));
 }

@@ -1,18 +1,19 @@
 //! What waits for a person: approvals, ignored APIs, targets told again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::config::Event;
 use crate::inventory::Listing;
 use crate::plan::{ApiState, Reason, StageChoice, plan};
 use crate::registry::testing::*;
 use crate::registry::*;
 
-fn hold(bench: &mut Bench, apis: &[&str]) {
-    let run = bench.begin("payments", hour(0));
-    let known = bench.registry.known("payments", &scope()).unwrap();
+fn hold(bench: &mut Bench, connection: &str, apis: &[&str]) {
+    let run = bench.begin(connection, hour(0));
+    let known = bench.registry.known(connection, &scope()).unwrap();
     let mut plan = plan(&whole(apis.iter().map(|id| api(id)).collect()), &known, &rules(), hour(0));
     plan.hold_new(&known, |_| false);
-    bench.commit("payments", run, &plan, hour(0));
+    bench.commit(connection, run, &plan, hour(0));
 }
 
 fn events(bench: &Bench, api: &str) -> Vec<&'static str> {
@@ -22,7 +23,7 @@ fn events(bench: &Bench, api: &str) -> Vec<&'static str> {
 #[test]
 fn what_was_held_back_waits_and_is_registered_on_approval() {
     let mut bench = Bench::new();
-    hold(&mut bench, &["a1", "a2"]);
+    hold(&mut bench, "payments", &["a1", "a2"]);
     assert_eq!(bench.registry.awaiting_scopes("payments").unwrap(), BTreeMap::from([(scope(), 2)]));
 
     assert_eq!(bench.registry.awaiting_scopes("billing").unwrap(), BTreeMap::new());
@@ -46,15 +47,15 @@ fn what_was_held_back_waits_and_is_registered_on_approval() {
 #[test]
 fn waiting_is_written_down_once() {
     let mut bench = Bench::new();
-    hold(&mut bench, &["a1"]);
-    hold(&mut bench, &["a1"]);
+    hold(&mut bench, "payments", &["a1"]);
+    hold(&mut bench, "payments", &["a1"]);
     assert_eq!(events(&bench, "a1"), ["awaiting_approval"]);
 }
 
 #[test]
 fn an_ignored_api_stays_out_until_it_is_let_in_again() {
     let mut bench = Bench::new();
-    hold(&mut bench, &["a1"]);
+    hold(&mut bench, "payments", &["a1"]);
     let until = chrono::NaiveDate::from_ymd_opt(2027, 3, 31);
     bench.registry.ignore(&id("a1"), "a sandbox", until, "ada", hour(1)).unwrap();
     let ignored = bench.registry.ignored().unwrap();
@@ -75,11 +76,14 @@ fn an_ignored_api_stays_out_until_it_is_let_in_again() {
 fn a_target_that_was_never_told_gets_a_first_message_and_only_once() {
     let mut bench = Bench::new();
     bench.look("payments", &whole(vec![api("a1"), api("a2")]), &rules(), hour(0));
-    let expected = Redelivered { first: 2, again: 0, underway: 0 };
-    assert_eq!(bench.registry.redeliver("specs", "payments", "ada", hour(1)).unwrap(), expected);
-    let expected = Redelivered { first: 0, again: 0, underway: 2 };
-    assert_eq!(bench.registry.redeliver("specs", "payments", "ada", hour(2)).unwrap(), expected);
-    assert_eq!(bench.registry.redeliver("specs", "billing", "ada", hour(2)).unwrap(), Redelivered::default());
+    let expected = Redelivered { first: 2, again: 0, underway: 0, unwanted: 0 };
+    assert_eq!(bench.registry.redeliver("specs", &every_event(), "payments", "ada", hour(1)).unwrap(), expected);
+    let expected = Redelivered { first: 0, again: 0, underway: 2, unwanted: 0 };
+    assert_eq!(bench.registry.redeliver("specs", &every_event(), "payments", "ada", hour(2)).unwrap(), expected);
+    assert_eq!(
+        bench.registry.redeliver("specs", &every_event(), "billing", "ada", hour(2)).unwrap(),
+        Redelivered::default()
+    );
 
     let filter = DeliveryFilter { target: Some("specs".to_owned()), api: Some(id("a1")), ..DeliveryFilter::default() };
     let rows = bench.registry.deliveries(&filter).unwrap();
@@ -92,12 +96,16 @@ fn a_target_that_was_never_told_gets_a_first_message_and_only_once() {
     assert_eq!(known.apis[&id("a1")].told["specs"].urls.len(), 1);
 }
 
+fn every_event() -> BTreeSet<Event> {
+    Event::ALL.into_iter().collect()
+}
+
 fn hex_key(target: &str, api: &str, action: &str, revision: u64) -> String {
     crate::registry::outbox::hex(&delivery_key(target, &id(api), action, revision))
 }
 
 #[test]
-fn a_target_that_was_told_is_told_the_last_thing_again_under_the_same_key() {
+fn a_target_that_was_told_is_sent_the_registration_again_under_the_same_key() {
     let mut bench = Bench::new();
     bench.look("payments", &whole(vec![api("a1")]), &rules(), hour(0));
     let before = bench.registry.deliveries(&DeliveryFilter::default()).unwrap();
@@ -106,8 +114,8 @@ fn a_target_that_was_told_is_told_the_last_thing_again_under_the_same_key() {
         .connection
         .execute("UPDATE deliveries SET state = 'dead', attempts = 9, last_error = 'gone'", [])
         .unwrap();
-    let expected = Redelivered { first: 0, again: 1, underway: 0 };
-    assert_eq!(bench.registry.redeliver("catalog", "payments", "ada", hour(5)).unwrap(), expected);
+    let expected = Redelivered { first: 0, again: 1, underway: 0, unwanted: 0 };
+    assert_eq!(bench.registry.redeliver("catalog", &every_event(), "payments", "ada", hour(5)).unwrap(), expected);
     let after = bench.registry.deliveries(&DeliveryFilter::default()).unwrap();
     let mut wanted = before;
     wanted[0].next_attempt_at = Some(hour(5));
@@ -123,18 +131,70 @@ fn what_was_recorded_as_existing_can_be_told_later_as_a_first_registration() {
     let mut plan = plan(&whole(vec![api("a1")]), &known, &rules(), hour(0));
     plan.record_existing();
     bench.commit("payments", run, &plan, hour(0));
-    let told = bench.registry.redeliver("catalog", "payments", "ada", hour(1)).unwrap();
-    assert_eq!(told, Redelivered { first: 1, again: 0, underway: 0 });
+    let told = bench.registry.redeliver("catalog", &every_event(), "payments", "ada", hour(1)).unwrap();
+    assert_eq!(told, Redelivered { first: 1, again: 0, underway: 0, unwanted: 0 });
     assert_eq!(bench.registry.deliveries(&DeliveryFilter::default()).unwrap()[0].revision, 1);
+}
+
+#[test]
+fn the_figures_count_what_waits_once_and_not_what_another_connection_saw_vanish() {
+    let mut bench = Bench::new();
+    hold(&mut bench, "payments", &["a1", "a2"]);
+    hold(&mut bench, "billing", &["a1", "a2"]);
+    assert_eq!(bench.registry.info().unwrap().awaiting, 2);
+    bench.look("payments", &whole(Vec::new()), &rules(), hour(1));
+    assert_eq!(bench.registry.awaiting_scopes("billing").unwrap(), BTreeMap::new());
+    assert_eq!(bench.registry.info().unwrap().awaiting, 0);
 }
 
 #[test]
 fn an_api_that_vanished_no_longer_waits() {
     let mut bench = Bench::new();
-    hold(&mut bench, &["a1"]);
+    hold(&mut bench, "payments", &["a1"]);
     bench.look("payments", &whole(Vec::new()), &rules(), hour(1));
     let known = bench.registry.known("payments", &scope()).unwrap();
     assert_eq!(known.apis[&id("a1")].state, None::<ApiState>);
     assert_eq!(bench.registry.awaiting_scopes("payments").unwrap(), BTreeMap::new());
     assert_eq!(events(&bench, "a1"), ["awaiting_approval", "dropped"]);
+}
+
+#[test]
+fn what_is_sent_again_is_the_last_registration_and_not_what_came_after_it() {
+    let mut bench = Bench::new();
+    bench.look("payments", &whole(vec![api("a1")]), &rules(), hour(0));
+    bench.look("payments", &whole(Vec::new()), &rules(), hour(1));
+    bench.look("payments", &whole(Vec::new()), &rules(), hour(3));
+    bench.look("payments", &whole(vec![api("a1")]), &rules(), hour(4));
+    bench.look("payments", &whole(vec![api_with("a1", &["prod", "test"])]), &rules(), hour(5));
+    bench.registry.connection.execute("UPDATE deliveries SET state = 'delivered'", []).unwrap();
+
+    let told = bench.registry.redeliver("catalog", &every_event(), "payments", "ada", hour(6)).unwrap();
+    assert_eq!(told, Redelivered { again: 1, ..Redelivered::default() });
+    let rows = bench.registry.deliveries(&DeliveryFilter::default()).unwrap();
+    let states: Vec<_> = rows.iter().rev().map(|row| (row.event.as_str(), row.state)).collect();
+    assert_eq!(
+        states,
+        [
+            ("api.onboarded", DeliveryState::Delivered),
+            ("api.gone", DeliveryState::Delivered),
+            ("api.returned", DeliveryState::Queued),
+            ("api.instance_added", DeliveryState::Delivered),
+        ]
+    );
+    assert_eq!(rows[1].key, hex_key("catalog", "a1", "api.returned", 3));
+}
+
+#[test]
+fn a_target_is_sent_no_event_again_that_it_does_not_get() {
+    let mut bench = Bench::new();
+    bench.look("payments", &whole(vec![api("a1")]), &rules(), hour(0));
+    bench.registry.connection.execute("UPDATE deliveries SET state = 'delivered'", []).unwrap();
+    let gone = BTreeSet::from([Event::Gone, Event::Returned]);
+    for target in ["catalog", "specs"] {
+        let told = bench.registry.redeliver(target, &gone, "payments", "ada", hour(1)).unwrap();
+        assert_eq!(told, Redelivered { unwanted: 1, ..Redelivered::default() }, "{target}");
+    }
+    assert_eq!(bench.number("SELECT count(*) FROM deliveries WHERE state = 'delivered'"), 1);
+    assert_eq!(bench.number("SELECT count(*) FROM deliveries"), 1);
+    assert_eq!(events(&bench, "a1"), ["onboarded"]);
 }

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aboard::inventory::{ApiId, ScopeState};
 use aboard::registry::{
-    ApiFilter, DeliveryFilter, HistoryEvent, Outcome, Reader, Registry, RunFilter, RunId, RunRow, RunScope, Trigger,
+    ApiDocument, ApiFilter, DeliveryFilter, HistoryEvent, Outcome, Reader, Registry, RunFilter, RunId, RunRow,
+    RunScope, Trigger,
 };
 
 use super::Home;
@@ -21,12 +22,7 @@ impl Home {
     pub(crate) fn happened(&self, event: HistoryEvent) -> Vec<ApiId> {
         let book = self.book();
         let apis = book.apis(&ApiFilter { dropped: true, ..ApiFilter::default() }).unwrap();
-        let ids = apis.into_iter().map(|api| ApiId {
-            partition: api.partition,
-            account_id: api.account_id,
-            region: api.region,
-            api_id: api.api_id,
-        });
+        let ids = apis.iter().map(ApiDocument::id);
         let times = |id: &ApiId| book.history(id).unwrap().iter().filter(|row| row.event == event).count();
         ids.flat_map(|id| std::iter::repeat_n(id.clone(), times(&id))).collect()
     }
