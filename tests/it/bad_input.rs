@@ -334,7 +334,7 @@ fn without_a_network_the_cause_is_told() {
             (tls.as_str(), "GetCallerIdentity: no connection: "),
         ] {
             scope.spawn(move || {
-                fails(&Home::new(endpoint, &good()), &[cause, "check the network, the name server"], "failed")
+                fails(&Home::new(endpoint, &good()), &[cause, "check the network, the name server"], "failed");
             });
         }
     });

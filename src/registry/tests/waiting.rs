@@ -172,14 +172,13 @@ fn what_is_sent_again_is_the_last_registration_and_not_what_came_after_it() {
     assert_eq!(told, Redelivered { again: 1, ..Redelivered::default() });
     let rows = bench.registry.deliveries(&DeliveryFilter::default()).unwrap();
     let states: Vec<_> = rows.iter().rev().map(|row| (row.event.as_str(), row.state)).collect();
-    use DeliveryState::{Delivered, Queued};
     assert_eq!(
         states,
         [
-            ("api.onboarded", Delivered),
-            ("api.gone", Delivered),
-            ("api.returned", Queued),
-            ("api.instance_added", Delivered),
+            ("api.onboarded", DeliveryState::Delivered),
+            ("api.gone", DeliveryState::Delivered),
+            ("api.returned", DeliveryState::Queued),
+            ("api.instance_added", DeliveryState::Delivered),
         ]
     );
     assert_eq!(rows[1].key, hex_key("catalog", "a1", "api.returned", 3));
