@@ -1,42 +1,63 @@
 //! `check`: is the schedule file valid, and what does it say?
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde_json::{Value, json};
 
 use super::args::{Format, Global};
 use super::exit::{Exit, Failure};
-use super::output::{Output, count};
-use super::setup;
+use super::output::{Output, count, when};
+use super::setup::{self, Loaded};
 use crate::config::{AutoOnboard, Config, Connection, Credentials, MonthDay, Recurrence, Regions};
+use crate::registry::{Registry, RunFilter, RunRow};
 
-/// Validates the schedule file and lists its connections.
+/// Validates the schedule file and lists its connections, with their last runs where there is a registry.
 pub(super) fn check<W: Write>(global: &Global, output: &mut Output<W>) -> Result<Exit, Failure> {
     let loaded = setup::load(global)?;
     for warning in &loaded.warnings {
         super::say(&format!("warning: {warning}"));
     }
     let connections = loaded.config.connections.values();
+    let last = last_runs(global, &loaded);
+    let last = |connection: &Connection| last.get(&connection.name);
     match global.output {
-        Format::Json => output.json(&connections.map(document).collect::<Vec<_>>())?,
+        Format::Json => {
+            output.json(&connections.map(|connection| document(connection, last(connection))).collect::<Vec<_>>())?;
+        }
         Format::Text | Format::Csv => {
             let Config { connections: all, targets, .. } = &*loaded.config;
             let (all, targets) = (count(all.len(), "connection"), count(targets.len(), "target"));
             output.line(&format!("{} is valid: {all}, {targets}", loaded.file.display()))?;
-            output.table(&["CONNECTION", "CREDENTIALS", "REGIONS", "TARGETS", "SCHEDULE"], connections.map(row))?;
+            output.table(
+                &["CONNECTION", "CREDENTIALS", "REGIONS", "TARGETS", "SCHEDULE", "LAST RUN"],
+                connections.map(|connection| row(connection, last(connection))),
+            )?;
         }
     }
     Ok(Exit::Done)
 }
 
-fn row(connection: &Connection) -> Vec<String> {
-    let schedule = connection.auto_onboard.as_ref().map_or_else(|| "by hand only".to_owned(), schedule);
-    let targets = if connection.targets.is_empty() { "none".to_owned() } else { connection.targets.join(", ") };
-    vec![connection.name.clone(), credentials(connection).to_owned(), regions(connection), targets, schedule]
+/// The newest run of each connection. The file is what is checked, so a registry that cannot be read is only less to tell.
+fn last_runs(global: &Global, loaded: &Loaded) -> BTreeMap<String, RunRow> {
+    let Ok(registry) = Registry::open_read(&setup::registry_path(global, loaded)) else { return BTreeMap::new() };
+    let last = |name: &String| {
+        let filter = RunFilter { connection: Some(name.clone()), limit: Some(1), ..RunFilter::default() };
+        Some((name.clone(), registry.runs(&filter).ok()?.pop()?))
+    };
+    loaded.config.connections.keys().filter_map(last).collect()
 }
 
-/// Members that instants belong to are null until a worker follows the schedules.
-fn document(connection: &Connection) -> Value {
+fn row(connection: &Connection, last: Option<&RunRow>) -> Vec<String> {
+    let schedule = connection.auto_onboard.as_ref().map_or_else(|| "by hand only".to_owned(), schedule);
+    let targets = if connection.targets.is_empty() { "none".to_owned() } else { connection.targets.join(", ") };
+    let last =
+        last.map_or_else(|| "none".to_owned(), |run| format!("{}, {}", when(run.started_at), run.outcome.as_str()));
+    vec![connection.name.clone(), credentials(connection).to_owned(), regions(connection), targets, schedule, last]
+}
+
+/// What only a worker that follows the schedules can know is null until there is one.
+fn document(connection: &Connection, last: Option<&RunRow>) -> Value {
     let auto = connection.auto_onboard.as_ref();
     json!({
         "name": connection.name,
@@ -44,8 +65,8 @@ fn document(connection: &Connection) -> Value {
         "paused": Value::Null,
         "next_due": Value::Null,
         "timezone": auto.map(|auto| auto.timezone.name()),
-        "last_run": Value::Null,
-        "last_outcome": Value::Null,
+        "last_run": last.map(|run| run.started_at),
+        "last_outcome": last.map(|run| run.outcome.as_str()),
         "credentials": credentials(connection),
         "regions": region_list(connection),
         "targets": connection.targets,

@@ -11,9 +11,9 @@ use super::args::{Apis, Format, Global};
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::{setup, summary};
-use crate::config::{Config, Pattern, Regions};
+use crate::config::{Config, Connection, Credentials, Pattern, Regions};
 use crate::plan::{ApiState, Decision, Reason};
-use crate::registry::{ApiDocument, ApiFilter};
+use crate::registry::{ApiDocument, ApiFilter, Reader};
 
 /// Lists APIs of the registry.
 pub(super) fn apis<W: Write>(global: &Global, asked: &Apis, output: &mut Output<W>) -> Result<Exit, Failure> {
@@ -26,7 +26,7 @@ pub(super) fn apis<W: Write>(global: &Global, asked: &Apis, output: &mut Output<
         list.push(api);
         ControlFlow::Continue(())
     })?;
-    let watch = config.as_deref().map(Watch::of);
+    let watch = config.as_deref().map(|config| Watch::of(config, &registry)).transpose()?;
     let unwatched = |api: &ApiDocument| watch.as_ref().map(|watch| !watch.sees(api));
     match global.output {
         Format::Json => {
@@ -93,33 +93,41 @@ fn filter(asked: &Apis) -> Result<ApiFilter, Failure> {
     })
 }
 
-/// Which regions the file's connections look at.
-struct Watch {
-    everywhere: BTreeSet<String>,
-    named: BTreeSet<(String, String)>,
+/// Where the file's connections look today.
+struct Watch<'a> {
+    connections: Vec<&'a Connection>,
+    /// Accounts that each connection has looked at; keys and the default chain do not say whose they are before they are used.
+    looked: BTreeSet<(String, String)>,
 }
 
-impl Watch {
-    fn of(config: &Config) -> Self {
-        let mut watch = Self { everywhere: BTreeSet::new(), named: BTreeSet::new() };
-        for connection in config.connections.values() {
-            match &connection.regions {
-                Regions::All { .. } => {
-                    watch.everywhere.insert(connection.name.clone());
-                }
-                Regions::Named(regions) => {
-                    watch.named.extend(regions.iter().map(|region| (connection.name.clone(), region.clone())));
-                }
-            }
-        }
-        watch
+impl<'a> Watch<'a> {
+    fn of(config: &'a Config, registry: &Reader) -> Result<Self, Failure> {
+        let scopes = registry.coverage(None)?.into_iter();
+        let looked = scopes.filter_map(|scope| Some((scope.connection, scope.account_id?))).collect();
+        Ok(Self { connections: config.connections.values().collect(), looked })
     }
 
-    /// Whether the connection that decided upon it still looks there.
+    /// Whether the API is in the scope of any connection.
     fn sees(&self, api: &ApiDocument) -> bool {
-        api.connection.as_ref().is_some_and(|connection| {
-            self.everywhere.contains(connection) || self.named.contains(&(connection.clone(), api.region.clone()))
-        })
+        self.connections
+            .iter()
+            .any(|connection| looks_at_region(connection, api) && self.looks_at_account(connection, api))
+    }
+
+    fn looks_at_account(&self, connection: &Connection, api: &ApiDocument) -> bool {
+        if let Credentials::AssumeRole(role) = &connection.credentials {
+            return role.role_arn.partition == api.partition && role.role_arn.account_id == api.account_id;
+        }
+        // Named APIs alone leave no trace among the scopes.
+        api.connection.as_ref() == Some(&connection.name)
+            || self.looked.contains(&(connection.name.clone(), api.account_id.clone()))
+    }
+}
+
+fn looks_at_region(connection: &Connection, api: &ApiDocument) -> bool {
+    match &connection.regions {
+        Regions::All { except } => !except.any(&api.region),
+        Regions::Named(regions) => regions.contains(&api.region),
     }
 }
 

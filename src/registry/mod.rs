@@ -204,7 +204,7 @@ impl Registry {
 }
 
 impl Reader {
-    /// The registry file itself, whatever links lead to it.
+    /// The registry file itself, where it was named by a link.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

@@ -79,9 +79,11 @@ pub(super) fn directory_of(path: &Path) -> PathBuf {
     }
 }
 
-/// A file's own place, where links may lead to it: what lies beside a registry must be the same for all who use it.
+/// A file's own place, where it is named by a link: what lies beside a registry must be the same for all who use it. Links among
+/// the folders make no difference to that, so the name stays as a person wrote it.
 pub(super) fn real(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+    let link = path.is_symlink().then(|| path.canonicalize().ok()).flatten();
+    link.unwrap_or_else(|| path.to_owned())
 }
 
 /// A file beside the registry: its name with something appended.

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
 use aboard_simulator::{Failure, Fault, Operation, User};
+use serde_json::Value;
 
 use crate::support::shop::{self, ACCOUNT, KEY, REGION, auto_onboard, connection, open, open_with, schedules};
 use crate::support::{CANARY, Home, Said};
@@ -263,6 +264,32 @@ fn a_target_is_told_again_only_of_connections_that_register_with_it() {
         shop::count(&home.registry(), &query)
     };
     assert_eq!((queued("specs"), queued("catalog")), (3, 0), "of all connections, those that register with it");
+}
+
+#[test]
+fn check_says_when_a_connection_ran_last_and_needs_no_good_registry_for_that() {
+    let idle = connection("idle", r#"regions = ["eu-west-1"]"#);
+    let (_sim, home) = open_with(shop::stocked(), &(schedules(r#"regions = ["eu-west-1"]"#) + &idle));
+    let last = || {
+        let connections = home.json(&["check"]);
+        let of = |index: usize| (connections[index]["last_run"].clone(), connections[index]["last_outcome"].clone());
+        assert_eq!((&connections[0]["name"], &connections[1]["name"]), (&"idle".into(), &"shop".into()));
+        (of(0), of(1))
+    };
+    let never = (Value::Null, Value::Null);
+    assert_eq!(last(), (never.clone(), never.clone()));
+    assert!(!home.registry().exists(), "a check makes no registry");
+
+    home.ok(&["onboard", "shop"]);
+    let run = home.json(&["runs"])[0].clone();
+    assert_eq!(last(), (never.clone(), (run["started_at"].clone(), "succeeded".into())));
+    let said = home.ok(&["check"]).stdout;
+    let line = |name: &str| said.lines().find(|line| line.starts_with(name)).unwrap().trim_end();
+    assert!(line("shop").ends_with(", succeeded") && line("idle").ends_with("none"), "{said}");
+
+    fs::write(home.registry(), "this is no registry, whatever it is").unwrap();
+    assert_eq!(last(), (never.clone(), never));
+    assert_eq!(home.ok(&["check"]).stderr, "");
 }
 
 #[test]

@@ -28,8 +28,9 @@ const NOT_IN_CORE: [&str; 20] = [
 ];
 const CORE: [&str; 3] = ["config", "inventory.rs", "plan"];
 
-/// Edges know the core and nothing of each other.
-const EDGES: [(&str, &[&str]); 2] = [
+/// Edges know the core and nothing of each other; the worker joins them and knows no command line.
+const EDGES: [(&str, &[&str]); 3] = [
+    ("worker", &["crate::cli"]),
     ("discovery", &["crate::registry", "crate::worker", "crate::cli"]),
     ("registry", &["crate::discovery", "crate::worker", "crate::cli"]),
 ];
@@ -62,12 +63,93 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
 fn breaches(folder: &str, forbidden: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for (path, text) in sources(&root().join("src").join(folder)) {
-        for (number, line) in code(&text) {
+        for (number, line) in names(&path, &text) {
             let named = forbidden.iter().filter(|name| line.contains(*name));
             found.extend(named.map(|name| format!("{}:{number}: {name}", path.display())));
         }
     }
     found
+}
+
+/// The module that a file is, from the root: `crate::registry::runs`.
+fn module(file: &Path) -> Vec<String> {
+    let inside = file.strip_prefix(root().join("src")).unwrap().with_extension("");
+    let mut parts = vec!["crate".to_owned()];
+    parts.extend(inside.iter().map(|part| part.to_str().unwrap().to_owned()));
+    if parts.last().is_some_and(|last| last == "mod") {
+        parts.pop();
+    }
+    parts
+}
+
+/// The code's statements, each with the number of its first line and every path in it written out from the root.
+fn names(file: &Path, text: &str) -> Vec<(usize, String)> {
+    let mut statements: Vec<(usize, String)> = Vec::new();
+    let mut open = false;
+    for (number, line) in code(text) {
+        match statements.last_mut().filter(|_| open) {
+            Some((_, statement)) => statement.push_str(line.trim()),
+            None => statements.push((number, line.trim().to_owned())),
+        }
+        let (_, statement) = statements.last().unwrap();
+        let is_use = statement.starts_with("use ") || (statement.starts_with("pub") && statement.contains(" use "));
+        open = is_use && !statement.contains(';');
+    }
+    let module = module(file);
+    statements.into_iter().map(|(number, text)| (number, written_out(&from_root(&text, &module)))).collect()
+}
+
+/// Puts the module's name for `super::`, however often it is repeated.
+fn from_root(statement: &str, module: &[String]) -> String {
+    let mut text = statement.to_owned();
+    while let Some(at) = text.find("super::") {
+        let rest = text[at..].trim_start_matches("super::");
+        let times = (text.len() - at - rest.len()) / "super::".len();
+        let above = module[..module.len().saturating_sub(times).max(1)].join("::");
+        text = format!("{}{above}::{rest}", &text[..at]);
+    }
+    text
+}
+
+/// A group, `a::{b, c::{d}}`, as `a::b a::c::d`.
+fn written_out(statement: &str) -> String {
+    let Some(open) = statement.rfind("::{") else { return statement.to_owned() };
+    let Some(length) = statement[open..].find('}') else { return statement.to_owned() };
+    let start = statement[..open].rfind([' ', '{', ',']).map_or(0, |before| before + 1);
+    let prefix = &statement[start..open];
+    let items = statement[open + 3..open + length].split(',').map(str::trim).filter(|item| !item.is_empty());
+    let items: Vec<String> = items.flat_map(str::split_whitespace).map(|item| format!("{prefix}::{item}")).collect();
+    written_out(&format!("{}{}{}", &statement[..start], items.join(" "), &statement[open + length + 1..]))
+}
+
+#[test]
+fn paths_are_written_out_however_they_are_grouped_or_climbed() {
+    let file = root().join("src/registry/runs/read.rs");
+    let text = "use crate::{\n    config::Config,\n    worker::{self, run::Run},\n};\nlet x = super::super::super::cli::say();\nuse super::Counts;";
+    let names = names(&file, text);
+    let expected = [
+        (1, "use crate::config::Config crate::worker::self crate::worker::run::Run;"),
+        (5, "let x = crate::cli::say();"),
+        (6, "use crate::registry::runs::Counts;"),
+    ];
+    assert_eq!(names, expected.map(|(line, text)| (line, text.to_owned())));
+}
+
+/// The command line sets discovery up and shows its progress and its Test Connection; it looks at nothing itself.
+const OF_DISCOVERY_IN_CLI: [&str; 4] = ["Aws", "AwsSetupError", "Progress", "probe"];
+
+#[test]
+fn the_command_line_names_no_more_of_discovery_than_it_sets_up() {
+    for (path, text) in sources(&root().join("src/cli")) {
+        for (number, line) in names(&path, &text) {
+            for (_, after) in line.match_indices("crate::discovery").map(|(at, found)| line.split_at(at + found.len()))
+            {
+                let name: String =
+                    after.trim_start_matches("::").chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                assert!(OF_DISCOVERY_IN_CLI.contains(&name.as_str()), "{}:{number}: {line}", path.display());
+            }
+        }
+    }
 }
 
 #[test]

@@ -170,6 +170,34 @@ fn an_api_that_no_connection_looks_at_any_more_is_marked_and_nothing_else() {
 }
 
 #[test]
+fn an_api_is_watched_as_long_as_any_connection_looks_at_its_account_and_region() {
+    let role = |name: &str, account: &str| {
+        format!(
+            "[connections.{name}]\nregions = [\"eu-west-1\"]\n[connections.{name}.credentials.assume_role]\n\
+             role_arn = \"arn:aws:iam::{account}:role/Reader\"\n"
+        )
+    };
+    let (_sim, home) = open(shop::stocked());
+    home.ok(&["onboard", "shop"]);
+    let marks = |file: &str| {
+        home.write("schedules.toml", &(shop::targets().to_owned() + file));
+        let apis = home.json(&["apis"]);
+        let marks: Vec<_> = apis.as_array().unwrap().iter().map(|api| api["unwatched"].as_bool().unwrap()).collect();
+        assert_eq!(marks.len(), 3);
+        marks
+    };
+    let here = "regions = [\"eu-west-1\"]";
+    assert_eq!(marks(&role("renamed", ACCOUNT)), [false; 3], "another connection looks there, by its role's account");
+    assert_eq!(marks(&role("shop", "999988887777")), [true; 3], "the same name, but another account's role");
+    assert_eq!(marks(&connection("shop", "regions = [\"all\"]")), [false; 3]);
+    assert_eq!(marks(&connection("shop", "regions = [\"all\", \"!eu-*\"]")), [true; 3], "left out of all regions");
+    assert_eq!(marks(&connection("other", here)), [true; 3], "a key that has never been used may be anybody's");
+
+    home.ok(&["onboard", "other"]);
+    assert_eq!(marks(&(connection("other", here) + &connection("shop", "regions = [\"eu-west-2\"]"))), [false; 3]);
+}
+
+#[test]
 fn two_connections_with_different_filters_never_overwrite_each_other() {
     let narrow =
         connection("narrow", "regions = [\"eu-west-1\"]\ninclude = { names = [\"basket\"] }\ntargets = [\"specs\"]");
