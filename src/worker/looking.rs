@@ -216,10 +216,11 @@ async fn plan_look(brief: &Brief, account: &Arc<Account>, mut look: ScopeLook) -
     fill_dates(&mut look.apis, |id, deployment| known.deployed_at(id, deployment));
     let now = (brief.context.clock)();
     let mut plan = planned(brief, &look, &known, now);
-    // Only where the newest deployment decides are dates needed before the decision; a date that AWS does not give passes.
-    let dated = brief.rules.published_after.is_some() && brief.rules.published_by == PublishedBy::LastPublished;
-    if dated {
-        let dates = ask_dates(&brief.context, account, &plan).await;
+    // Where the newest deployment decides, dates are needed before the decision; a date that AWS does not give passes. What registers
+    // nothing is committed right away, so the dates of what was deployed anew are asked for here too. The others wait for `max_new`.
+    let decisive = brief.rules.published_after.is_some() && brief.rules.published_by == PublishedBy::LastPublished;
+    let dated = decisive || plan.onboards() == 0;
+    if dated && let Some(dates) = ask_dates(&brief.context, account, &plan).await {
         dates.fill(&mut look);
         plan = planned(brief, &look, &known, now);
     }
@@ -254,7 +255,7 @@ fn rules_for(brief: &Brief, scope: &Scope) -> Rules {
 }
 
 /// Dates of deployments, and what it took to get them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Dates(discovery::DeploymentDates);
 
 impl Dates {
@@ -268,11 +269,11 @@ impl Dates {
     }
 }
 
-/// Asks for the deployment dates that a plan is worth a call for.
-pub(super) async fn ask_dates(context: &Context, account: &Account, plan: &Plan) -> Dates {
+/// Asks for the deployment dates that a plan is worth a call for; `None` where there is none.
+pub(super) async fn ask_dates(context: &Context, account: &Account, plan: &Plan) -> Option<Dates> {
     let wanted = plan.wanted_deployments();
     if wanted.is_empty() {
-        return Dates::default();
+        return None;
     }
     let protocols: BTreeMap<&ApiId, Protocol> =
         plan.entries.iter().map(|entry| (&entry.api.id, entry.api.protocol)).collect();
@@ -281,5 +282,5 @@ pub(super) async fn ask_dates(context: &Context, account: &Account, plan: &Plan)
         Some(DeploymentAsk { api, protocol, deployment_ids })
     };
     let asks = wanted.into_iter().filter_map(ask).collect();
-    Dates(discovery::deployment_dates(&context.aws, account, &plan.scope.region, asks, &context.progress).await)
+    Some(Dates(discovery::deployment_dates(&context.aws, account, &plan.scope.region, asks, &context.progress).await))
 }

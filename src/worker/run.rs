@@ -332,7 +332,8 @@ async fn with_dates(brief: &Brief, mut planned: Planned) -> Planned {
     if planned.dated {
         return planned;
     }
-    let dates = looking::ask_dates(&brief.context, &planned.account, &planned.plan).await;
+    let asked = looking::ask_dates(&brief.context, &planned.account, &planned.plan).await;
+    let Some(dates) = asked else { return planned };
     dates.fill(&mut planned.look);
     planned.dated = true;
     let known = std::mem::take(&mut planned.known);

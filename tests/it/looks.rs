@@ -283,3 +283,21 @@ fn old_runs_are_forgotten_at_the_end_of_a_run_and_what_happened_is_not() {
     assert_eq!(home.json(&["apis"]).as_array().unwrap().len(), 4);
     home.ok(&["registry", "check"]);
 }
+
+#[test]
+fn a_stage_that_was_deployed_anew_gets_its_date_though_nothing_is_registered() {
+    let (sim, home) = open(shop::stocked());
+    home.ok(&["onboard", "shop"]);
+    sim.change(|world| {
+        world.region(ACCOUNT, REGION).edit_rest("ordersapi1", |api| api.deploy("prod", "dep2", "2026-05-04T03:02:01Z"));
+    });
+    sim.reset_counts();
+    home.ok(&["onboard", "shop"]);
+    assert_eq!(sim.calls_of(Operation::RestGetDeployment), 1, "one call for the one stage");
+    let apis = home.json(&["apis", "--name", "orders"]);
+    assert_eq!(apis[0]["last_published_at"], "2026-05-04T03:02:01Z");
+
+    sim.reset_counts();
+    home.ok(&["onboard", "shop"]);
+    assert_eq!(sim.calls_of(Operation::RestGetDeployment), 0, "what is known is not asked again");
+}
