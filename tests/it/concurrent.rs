@@ -5,13 +5,12 @@
 use std::fmt::Write;
 
 use aboard::registry::{HistoryEvent, Outcome};
-use aboard_simulator::{HttpApi, Operation, RestApi, Simulator, World};
+use aboard_simulator::{Operation, Simulator};
 use serde_json::Value;
 
-use crate::support::shop::meddle;
+use crate::support::shop::{self, meddle};
 use crate::support::{Home, LONG, Running};
 
-const ACCOUNT: &str = "111122223333";
 const APIS: usize = 8;
 
 /// Two connections that see the same account, and share one of their two targets.
@@ -45,16 +44,6 @@ access_key_id = "AKIASHOP"
 secret_access_key = "env:SECRET"
 "#;
 
-fn world() -> World {
-    ["eu-west-1", "eu-west-2"].into_iter().fold(World::new().user("AKIASHOP", ACCOUNT), |world, region| {
-        world
-            .rest(ACCOUNT, region, RestApi::new("orders").stage("prod"))
-            .rest(ACCOUNT, region, RestApi::new("returns").stage("prod"))
-            .http(ACCOUNT, region, HttpApi::new("basket").stage("$default"))
-            .http(ACCOUNT, region, HttpApi::websocket("prices").stage("prod"))
-    })
-}
-
 /// Starts a run of a connection with an AWS of its own.
 fn start(home: &Home, sim: &Simulator, connection: &str) -> Running {
     let mut command = home.command(&["-o", "json", "onboard", connection]);
@@ -64,7 +53,7 @@ fn start(home: &Home, sim: &Simulator, connection: &str) -> Running {
 
 /// The first call for a date: by then every scope is planned, and none that registers something is committed.
 fn first_call_for_dates() -> u64 {
-    let sim = Simulator::start(world());
+    let sim = Simulator::start(shop::in_two_regions());
     Home::new(&sim.url(), SCHEDULES).ok(&["onboard", "shop"]);
     let log = sim.log();
     let dates = [
@@ -95,7 +84,7 @@ fn must_have_told_each_target_once(home: &Home) {
 
 #[test]
 fn a_second_run_of_a_connection_is_refused_by_naming_the_first_and_disturbs_nothing() {
-    let sim = Simulator::start(world());
+    let sim = Simulator::start(shop::in_two_regions());
     let home = Home::new(&sim.url(), SCHEDULES);
     sim.hold_at(10);
     let first = home.start(&["onboard", "shop"]);
@@ -128,7 +117,7 @@ fn a_second_run_of_a_connection_is_refused_by_naming_the_first_and_disturbs_noth
 #[test]
 fn of_two_connections_that_see_the_same_apis_the_later_one_tells_only_its_other_target() {
     let call = first_call_for_dates();
-    let sims = [Simulator::start(world()), Simulator::start(world())];
+    let sims = [Simulator::start(shop::in_two_regions()), Simulator::start(shop::in_two_regions())];
     let home = Home::new(&sims[0].url(), SCHEDULES);
     let [shop, audit] = [("shop", &sims[0]), ("audit", &sims[1])].map(|(connection, sim)| {
         sim.hold_at(call);
@@ -153,7 +142,7 @@ fn of_two_connections_that_see_the_same_apis_the_later_one_tells_only_its_other_
 fn two_connections_that_commit_the_same_apis_side_by_side_tell_each_target_once() {
     let call = first_call_for_dates();
     for _ in 0..3 {
-        let sims = [Simulator::start(world()), Simulator::start(world())];
+        let sims = [Simulator::start(shop::in_two_regions()), Simulator::start(shop::in_two_regions())];
         let home = Home::new(&sims[0].url(), SCHEDULES);
         let running = [("shop", &sims[0]), ("audit", &sims[1])].map(|(connection, sim)| {
             sim.hold_at(call);
@@ -182,7 +171,7 @@ fn processes_that_start_at_once_make_one_registry() {
         )
         .unwrap();
     }
-    let sim = Simulator::start(world());
+    let sim = Simulator::start(shop::in_two_regions());
     for _ in 0..3 {
         let home = Home::new(&sim.url(), &schedules);
         let running: Vec<Running> = connections.iter().map(|name| start(&home, &sim, name)).collect();
@@ -195,7 +184,7 @@ fn processes_that_start_at_once_make_one_registry() {
 
 #[test]
 fn a_registry_that_is_reached_through_a_link_has_the_same_locks() {
-    let sim = Simulator::start(world());
+    let sim = Simulator::start(shop::in_two_regions());
     let home = Home::new(&sim.url(), SCHEDULES);
     home.ok(&["onboard", "shop"]);
     std::fs::create_dir(home.path("elsewhere")).unwrap();
@@ -215,7 +204,7 @@ fn a_registry_that_is_reached_through_a_link_has_the_same_locks() {
 
 #[test]
 fn a_run_that_somebody_else_ended_as_if_it_were_dead_does_not_end_well() {
-    let sim = Simulator::start(world());
+    let sim = Simulator::start(shop::in_two_regions());
     let home = Home::new(&sim.url(), SCHEDULES);
     sim.hold_at(2);
     let running = start(&home, &sim, "shop");

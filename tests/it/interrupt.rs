@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use aboard::registry::{Outcome, Trigger};
-use aboard_simulator::{HttpApi, Operation, RestApi, Simulator, World};
+use aboard_simulator::{Operation, Simulator};
 use nix::sys::signal::Signal;
 use rusqlite::Connection;
 
-use crate::support::{Home, LONG, Running};
+use crate::support::{Home, LONG, Running, shop};
 
-const ACCOUNT: &str = "111122223333";
 const APIS: usize = 8;
 const ONBOARD: [&str; 4] = ["-o", "json", "onboard", "shop"];
 
@@ -33,19 +32,9 @@ access_key_id = "AKIASHOP"
 secret_access_key = "env:SECRET"
 "#;
 
-fn world() -> World {
-    ["eu-west-1", "eu-west-2"].into_iter().fold(World::new().user("AKIASHOP", ACCOUNT), |world, region| {
-        world
-            .rest(ACCOUNT, region, RestApi::new("orders").stage("prod"))
-            .rest(ACCOUNT, region, RestApi::new("returns").stage("prod"))
-            .http(ACCOUNT, region, HttpApi::new("basket").stage("$default"))
-            .http(ACCOUNT, region, HttpApi::websocket("prices").stage("prod"))
-    })
-}
-
 /// The number of the first call that can only come after a scope was committed.
 fn call_after_a_commit() -> u64 {
-    let sim = Simulator::start(world());
+    let sim = Simulator::start(shop::in_two_regions());
     Home::new(&sim.url(), SCHEDULES).ok(&ONBOARD);
     let log = sim.log();
     let dates = |call: &&aboard_simulator::Call| {
@@ -73,7 +62,7 @@ fn waiting(home: &Home, sim: &Simulator) -> Running {
 #[test]
 fn an_interrupted_run_ends_promptly_keeps_what_it_committed_and_is_carried_on() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
-        let sim = Simulator::start(world());
+        let sim = Simulator::start(shop::in_two_regions());
         let home = Home::new(&sim.url(), SCHEDULES);
         let running = waiting(&home, &sim);
         let sent = Instant::now();
@@ -108,7 +97,7 @@ fn an_interrupted_run_ends_promptly_keeps_what_it_committed_and_is_carried_on() 
 
 #[test]
 fn a_second_interrupt_ends_a_run_that_cannot_end_cleanly() {
-    let sim = Simulator::start(world());
+    let sim = Simulator::start(shop::in_two_regions());
     let home = Home::new(&sim.url(), SCHEDULES);
     let mut running = waiting(&home, &sim);
     // Somebody else writes to the registry for long, so that the end of the run cannot be written.
@@ -135,7 +124,7 @@ fn an_interrupted_run_over_several_connections_reports_each_and_begins_no_furthe
     let second = SCHEDULES.split_once("[connections.shop]").unwrap().1.replace("connections.shop", "connections.twin");
     let schedules = format!("{SCHEDULES}\n[connections.twin]{second}")
         .replace("_in_flight = 1", "_in_flight = 1\nparallel_runs = 1");
-    let sim = Simulator::start(world());
+    let sim = Simulator::start(shop::in_two_regions());
     let home = Home::new(&sim.url(), &schedules);
     sim.hold_at(1);
     let running = home.start(&["-o", "json", "onboard", "--all"]);
@@ -159,7 +148,7 @@ fn an_interrupted_run_over_several_connections_reports_each_and_begins_no_furthe
 
 #[test]
 fn an_interrupted_discover_says_what_it_saw_and_writes_nothing() {
-    let sim = Simulator::start(world());
+    let sim = Simulator::start(shop::in_two_regions());
     let home = Home::new(&sim.url(), SCHEDULES);
     sim.hold_at(5);
     let running = home.start(&["-o", "json", "discover", "shop"]);

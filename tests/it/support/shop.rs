@@ -28,6 +28,17 @@ pub(crate) fn stocked() -> World {
         .http(ACCOUNT, REGION, HttpApi::websocket("prices").id("pricesapi1").stage("live"))
 }
 
+/// One account with the key `AKIASHOP`, and in each of two regions two REST APIs, an HTTP and a WebSocket API.
+pub(crate) fn in_two_regions() -> World {
+    ["eu-west-1", "eu-west-2"].into_iter().fold(World::new().user("AKIASHOP", ACCOUNT), |world, region| {
+        world
+            .rest(ACCOUNT, region, RestApi::new("orders").stage("prod"))
+            .rest(ACCOUNT, region, RestApi::new("returns").stage("prod"))
+            .http(ACCOUNT, region, HttpApi::new("basket").stage("$default"))
+            .http(ACCOUNT, region, HttpApi::websocket("prices").stage("prod"))
+    })
+}
+
 /// A schedule file without limits on AWS, with two targets and one connection `shop`; `keys` go into the connection's table.
 pub(crate) fn schedules(keys: &str) -> String {
     format!("{}{}", targets(), connection("shop", keys))
