@@ -5,6 +5,7 @@
 mod approve;
 pub mod args;
 mod check;
+mod due;
 mod exit;
 mod explain;
 mod fold;
@@ -104,7 +105,7 @@ async fn carry_out<W: Write>(cli: &Cli, output: &mut Output<W>) -> Result<Exit, 
             .hint("use -o text or -o json"));
     }
     match command {
-        Command::Check => check::check(global, output),
+        Command::Check { next } => check::check(global, *next, output),
         Command::Test(which) => test::test(global, which, output).await,
         Command::Discover(discover) => walk::discover(global, discover, output).await,
         Command::Onboard(onboard) => walk::onboard(global, onboard, output).await,
