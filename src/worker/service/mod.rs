@@ -15,6 +15,7 @@ mod clock_watch;
 mod dispatcher;
 mod entries;
 mod jobs;
+pub mod source;
 mod status;
 
 use std::path::{Path, PathBuf};
