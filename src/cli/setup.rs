@@ -26,6 +26,8 @@ pub(super) struct Loaded {
     pub(super) file: PathBuf,
     /// Suspicious things in it, as they are shown.
     pub(super) warnings: Vec<String>,
+    /// The text that it was made from.
+    pub(super) text: source::Text,
 }
 
 /// Where the schedule file is.
@@ -42,9 +44,9 @@ pub(super) fn file(global: &Global) -> PathBuf {
 pub(super) fn load(global: &Global) -> Result<Loaded, Failure> {
     let file = file(global);
     match source::load(&file) {
-        Ok(source::Loaded { config, warnings, text: _ }) => {
+        Ok(source::Loaded { config, warnings, text }) => {
             let warnings = warnings.iter().map(ToString::to_string).collect();
-            Ok(Loaded { config: Arc::new(config), file, warnings })
+            Ok(Loaded { config: Arc::new(config), file, warnings, text })
         }
         Err(fault) => Err(refused(&fault, global.config.is_none())),
     }
