@@ -8,6 +8,7 @@
 //! ```
 
 mod check;
+pub mod edit;
 mod format;
 mod keys;
 pub mod model;
