@@ -39,7 +39,7 @@ pub(super) fn check<W: Write>(global: &Global, output: &mut Output<W>) -> Result
 }
 
 /// The newest run of each connection. The file is what is checked, so a registry that cannot be read is only less to tell.
-fn last_runs(global: &Global, loaded: &Loaded) -> BTreeMap<String, RunRow> {
+pub(super) fn last_runs(global: &Global, loaded: &Loaded) -> BTreeMap<String, RunRow> {
     let Ok(registry) = Registry::open_read(&setup::registry_path(global, loaded)) else { return BTreeMap::new() };
     let last = |name: &String| {
         let filter = RunFilter { connection: Some(name.clone()), limit: Some(1), ..RunFilter::default() };
@@ -57,7 +57,7 @@ fn row(connection: &Connection, last: Option<&RunRow>) -> Vec<String> {
 }
 
 /// What only a worker that follows the schedules can know is null until there is one.
-fn document(connection: &Connection, last: Option<&RunRow>) -> Value {
+pub(super) fn document(connection: &Connection, last: Option<&RunRow>) -> Value {
     let auto = connection.auto_onboard.as_ref();
     json!({
         "name": connection.name,
@@ -74,7 +74,7 @@ fn document(connection: &Connection, last: Option<&RunRow>) -> Value {
     })
 }
 
-fn credentials(connection: &Connection) -> &'static str {
+pub(super) fn credentials(connection: &Connection) -> &'static str {
     match connection.credentials {
         Credentials::AwsUser(_) => "aws_user",
         Credentials::AssumeRole(_) => "assume_role",
@@ -83,7 +83,7 @@ fn credentials(connection: &Connection) -> &'static str {
     }
 }
 
-fn regions(connection: &Connection) -> String {
+pub(super) fn regions(connection: &Connection) -> String {
     region_list(connection).join(", ")
 }
 
@@ -97,7 +97,7 @@ fn region_list(connection: &Connection) -> Vec<String> {
 }
 
 /// A schedule in words, such as `weekly on Monday at 02:30 Europe/London`.
-fn schedule(auto: &AutoOnboard) -> String {
+pub(super) fn schedule(auto: &AutoOnboard) -> String {
     let zone = auto.timezone.name();
     let when = match &auto.recurrence {
         Recurrence::Daily { time } => format!("daily at {} {zone}", time.format("%H:%M")),

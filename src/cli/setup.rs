@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::args::Global;
 use super::exit::{Exit, Failure};
-use crate::config::{self, Checked, Config, Place};
+use super::output::count;
+use crate::config::{self, Checked, Config, Place, Problem};
 use crate::environment;
 use crate::registry::{Reader, Registry, RegistryError, RegistryErrorKind};
 
@@ -57,14 +58,16 @@ pub(super) fn load(global: &Global) -> Result<Loaded, Failure> {
             let warnings = warnings.iter().map(ToString::to_string).collect();
             Ok(Loaded { config: Arc::new(config), file, warnings })
         }
-        Err(problems) => {
-            let count = problems.len();
-            let mut message: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            let mistakes = if count == 1 { "1 mistake".to_owned() } else { format!("{count} mistakes") };
-            message.push(format!("{} has {mistakes}", file.display()));
-            Err(Failure { exit: Exit::Usage, message: message.join("\n"), hint: None })
-        }
+        Err(problems) => Err(rejected(&problems, &file.display().to_string())),
     }
+}
+
+/// How a file with mistakes is refused: each of them, and what has them.
+pub(super) fn rejected(problems: &[Problem], what: &str) -> Failure {
+    let mut message: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let mistakes = count(problems.len(), "mistake");
+    message.push(format!("{what} has {mistakes}"));
+    Failure { exit: Exit::Usage, message: message.join("\n"), hint: None }
 }
 
 /// The same, with its warnings on standard error.

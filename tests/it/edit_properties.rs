@@ -209,7 +209,7 @@ fn judge(before: &str, after: &str) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_schedule_can_be_made_another_and_back(file in file(), which in 0_usize..3, other in schedule()) {
