@@ -51,7 +51,8 @@ fn hunks(old: &[&str], new: &[&str]) -> Vec<Hunk> {
     'search: for steps in 0..=rows + columns {
         states.push(furthest[offset - steps..=offset + steps].to_vec());
         for index in (offset - steps..=offset + steps).step_by(2) {
-            let down = index == offset - steps || (index != offset + steps && furthest[index - 1] < furthest[index + 1]);
+            let down =
+                index == offset - steps || (index != offset + steps && furthest[index - 1] < furthest[index + 1]);
             let mut row = if down { furthest[index + 1] } else { furthest[index - 1] + 1 };
             let mut column = row + offset - index;
             while row < rows && column < columns && old[row] == new[column] {
@@ -76,8 +77,10 @@ fn back(states: &[Vec<usize>], mut row: usize, mut column: usize) -> Vec<Hunk> {
         let down = index == 0 || (index != 2 * steps && reached(index - 1) < reached(index + 1));
         let before = if down { reached(index + 1) } else { reached(index - 1) };
         // Row and column after the step, before the equal lines.
-        let (to_row, to_column) = if down { (before, before + steps - index) } else { (before + 1, before + 1 + steps - index) };
-        let (old, new) = if down { (to_row..to_row, to_column - 1..to_column) } else { (before..to_row, to_column..to_column) };
+        let (to_row, to_column) =
+            if down { (before, before + steps - index) } else { (before + 1, before + 1 + steps - index) };
+        let (old, new) =
+            if down { (to_row..to_row, to_column - 1..to_column) } else { (before..to_row, to_column..to_column) };
         match hunks.last_mut() {
             Some(next) if next.old.start == old.end && next.new.start == new.end => {
                 (next.old.start, next.new.start) = (old.start, new.start);

@@ -1,11 +1,14 @@
 //! An edit of the schedule file from the command to the disk: made, checked as a whole, written, written down, and told to the worker.
 
-use serde_json::{Value, json};
+use std::sync::Arc;
+
+use serde_json::Value;
 
 use super::args::Global;
 use super::edit_file::EditFile;
 use super::exit::Failure;
-use super::{naming, setup};
+use super::setup::Loaded;
+use super::{after_edit, naming, setup};
 use crate::config::edit::{self, Edit, EditError};
 use crate::config::{self, Checked, Config, Place};
 
@@ -51,7 +54,8 @@ impl Draft {
             };
             mistakes.hint(hint)
         })?;
-        let known: Vec<String> = before.iter().flat_map(|checked| &checked.warnings).map(|said| said.message.clone()).collect();
+        let known: Vec<String> =
+            before.iter().flat_map(|checked| &checked.warnings).map(|said| said.message.clone()).collect();
         if !global.quiet {
             for warning in warnings.iter().filter(|warning| !known.contains(&warning.message)) {
                 super::say(&format!("warning: {warning}"));
@@ -71,8 +75,11 @@ impl Draft {
     /// The file cannot be written, or was changed meanwhile: then nothing was done.
     pub(super) async fn write(&self, global: &Global, done: Done<'_>) -> Result<(), Failure> {
         let hash = self.file.replace(&self.text)?;
-        record_edit(global, &done, &hash);
-        tell_worker(global).await;
+        let loaded =
+            Loaded { config: Arc::new(self.after.clone()), file: self.file.name().to_owned(), warnings: Vec::new() };
+        let registry = setup::registry_path(global, &loaded);
+        after_edit::record_edit(global, &registry, &done, &hash);
+        after_edit::tell_worker(&registry).await;
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Results go to standard output and everything else to standard error. Nothing here decides about APIs.
 
+mod after_edit;
 mod approve;
 pub mod args;
 mod check;
@@ -29,6 +30,7 @@ mod signals;
 mod summary;
 mod support;
 mod test;
+mod upcoming;
 mod walk;
 
 use std::ffi::OsString;
@@ -100,18 +102,17 @@ fn complain(failure: &Failure) -> Exit {
 
 /// Whether a command prints one table of equal rows.
 fn has_csv(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::Apis(_) | Command::Runs { id: None, .. } | Command::Connection(args::Connection::List)
-    )
+    matches!(command, Command::Apis(_) | Command::Runs { id: None, .. } | Command::Connection(args::Connection::List))
 }
 
 async fn carry_out<W: Write>(cli: &Cli, output: &mut Output<W>) -> Result<Exit, Failure> {
     let Cli { global, command } = cli;
     // Before anything is done: a command that was refused must not have changed anything.
     if global.output == Format::Csv && !has_csv(command) {
-        return Err(Failure::usage("only lists can be printed as csv: apis, connection list, and runs without a number")
-            .hint("use -o text or -o json"));
+        return Err(Failure::usage(
+            "only lists can be printed as csv: apis, connection list, and runs without a number",
+        )
+        .hint("use -o text or -o json"));
     }
     match command {
         Command::Check => check::check(global, output),

@@ -98,7 +98,8 @@ pub(super) fn states(text: &str, connection: &str) -> Vec<KeyState> {
 
 /// A value on one line, without the comments that a list may hold.
 fn one_line(value: &str) -> String {
-    let lines = value.lines().map(|line| if value.contains('\n') { line.split(" #").next().unwrap_or_default() } else { line });
+    let lines =
+        value.lines().map(|line| if value.contains('\n') { line.split(" #").next().unwrap_or_default() } else { line });
     lines.map(str::trim).collect::<Vec<_>>().join(" ")
 }
 

@@ -118,6 +118,12 @@ pub fn written(text: &str, connection: &str) -> Vec<(&'static str, String)> {
     keys().filter_map(of_key).collect()
 }
 
+/// A value of the file as JSON; dates become texts.
+#[must_use]
+pub fn json_of(toml: &str) -> Option<serde_json::Value> {
+    super::schema::value_of(toml)
+}
+
 fn known<'a>(text: &str, connection: &'a str) -> Result<[&'a str; 2], EditError> {
     let path = [CONNECTIONS, connection];
     if Layout::of(text)?.has(&path) { Ok(path) } else { Err(EditError::NoConnection(connection.to_owned())) }
