@@ -37,3 +37,4 @@ pub mod registry;
 pub mod schedule;
 pub mod secret;
 pub mod worker;
+pub mod zones;

@@ -1,7 +1,10 @@
 //! What becomes of a due instant, in the words that the registry keeps.
 
+use serde::{Deserialize, Serialize};
+
 /// What became of a due instant; each has exactly one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Fate {
     /// It ran on time.
     Run,
@@ -14,7 +17,8 @@ pub enum Fate {
 }
 
 /// Why a due instant did not run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The connection's previous run had not ended.
     StillRunning,

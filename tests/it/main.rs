@@ -25,3 +25,4 @@ mod scale;
 mod secrets;
 mod selection;
 mod support;
+mod time;
