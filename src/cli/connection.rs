@@ -9,8 +9,8 @@ use super::confirm::{self, confirm};
 use super::editing::{Done, Draft};
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::{check, diff, schedule, schedule_keys, setup, test, upcoming};
-use crate::clock;
+use super::upcoming::Outlook;
+use super::{check, diff, schedule, schedule_keys, setup, test};
 use crate::config::Connection;
 use crate::config::edit::{Edit, Row, Written};
 use crate::discovery::Aws;
@@ -35,10 +35,10 @@ fn list<W: Write>(global: &Global, output: &mut Output<W>) -> Result<Exit, Failu
     let rows = || connections().map(row);
     match global.output {
         Format::Json => {
-            let last = check::last_runs(global, &loaded);
+            let (outlook, last) = (Outlook::new(), check::last_runs(global, &loaded));
             let document = |connection: &Connection| {
                 let mut document = check::document(connection, last.get(&connection.name));
-                document["next_due"] = json!(upcoming::next_due(connection.auto_onboard.as_ref(), clock::now()));
+                document["next_due"] = json!(outlook.next_due(connection.auto_onboard.as_ref()));
                 document
             };
             output.json(&connections().map(document).collect::<Vec<_>>())?;
@@ -68,7 +68,7 @@ async fn add<W: Write>(global: &Global, options: &AddConnection, output: &mut Ou
     let Some(connection) = draft.after.connections.get(name) else {
         return Err(Failure::failed(format!("{name} did not get into the file; nothing was written")));
     };
-    let text = global.output == Format::Text;
+    let (text, outlook) = (global.output == Format::Text, Outlook::new());
     let steps = if options.no_test { Vec::new() } else { tried(&draft, connection, text, output).await? };
     let failed = steps.iter().any(Step::is_fatal);
     if failed && text {
@@ -80,13 +80,13 @@ async fn add<W: Write>(global: &Global, options: &AddConnection, output: &mut Ou
             confirm(diff::unified(&draft.file.text, &draft.text, &file, &file).trim_end(), "Add this connection?")?;
         }
         let changes = json!([{ "key": "connection", "from": null, "to": check::document(connection, None) }]);
-        draft.write(global, Done { connection: name, command: "connection add", changes }).await?;
+        draft.write(global, &Done { connection: name, command: "connection add", file: draft.file.name(), changes })?;
     }
     if text {
         let schedule = connection.auto_onboard.as_ref().map_or_else(|| "by hand only".to_owned(), check::schedule);
         output.line(&format!("{name}: added to {}; {schedule}", draft.file.name().display()))?;
         if let Some(auto) = &connection.auto_onboard {
-            output.line(&format!("  {:<16} {}", "next run", upcoming::next_in_words(Some(auto), clock::now())))?;
+            output.line(&format!("  {:<16} {}", "next run", outlook.in_words(Some(auto))))?;
         }
     } else {
         output.json(&json!({
@@ -97,7 +97,7 @@ async fn add<W: Write>(global: &Global, options: &AddConnection, output: &mut Ou
             "tested": !options.no_test,
             "steps": steps.iter().map(test::document).collect::<Vec<Value>>(),
             "schedule": connection.auto_onboard.as_ref().map(check::schedule),
-            "next_due": upcoming::next_due(connection.auto_onboard.as_ref(), clock::now()),
+            "next_due": outlook.next_due(connection.auto_onboard.as_ref()),
         }))?;
     }
     if failed { Err(untested(name)) } else { Ok(Exit::Done) }
@@ -230,7 +230,7 @@ async fn remove<W: Write>(
     }
     let was = draft.before.as_ref().and_then(|config| config.connections.get(connection));
     let changes = json!([{ "key": "connection", "from": was.map(|was| check::document(was, None)), "to": null }]);
-    draft.write(global, Done { connection, command: "connection remove", changes }).await?;
+    draft.write(global, &Done { connection, command: "connection remove", file: draft.file.name(), changes })?;
     match global.output {
         Format::Json => output.json(&json!({
             "connection": connection,

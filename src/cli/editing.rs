@@ -1,5 +1,6 @@
 //! An edit of the schedule file from the command to the disk: made, checked as a whole, written, written down, and told to the worker.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -73,13 +74,12 @@ impl Draft {
     ///
     /// # Errors
     /// The file cannot be written, or was changed meanwhile: then nothing was done.
-    pub(super) async fn write(&self, global: &Global, done: Done<'_>) -> Result<(), Failure> {
+    pub(super) fn write(&self, global: &Global, done: &Done<'_>) -> Result<(), Failure> {
         let hash = self.file.replace(&self.text)?;
         let loaded =
             Loaded { config: Arc::new(self.after.clone()), file: self.file.name().to_owned(), warnings: Vec::new() };
         let registry = setup::registry_path(global, &loaded);
-        after_edit::record_edit(global, &registry, &done, &hash);
-        after_edit::tell_worker(&registry).await;
+        after_edit::record_edit(&registry, done, &hash);
         Ok(())
     }
 }
@@ -91,6 +91,8 @@ pub(super) struct Done<'a> {
     pub(super) connection: &'a str,
     /// What, in the words of the command line, such as `schedule set`.
     pub(super) command: &'static str,
+    /// The file.
+    pub(super) file: &'a Path,
     /// The keys that changed, with their old and new values.
     pub(super) changes: Value,
 }

@@ -12,8 +12,8 @@ use super::editing::{Done, Draft};
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::schedule_keys::{self, Changed, KeyState};
-use super::{diff, setup, upcoming, walk};
-use crate::clock;
+use super::upcoming::Outlook;
+use super::{diff, setup, walk};
 use crate::config::edit::{self, Edit};
 use crate::config::{AutoOnboard, Config, Connection};
 
@@ -59,7 +59,8 @@ fn show<W: Write>(
 ) -> Result<(), Failure> {
     let Connection { name, auto_onboard: auto, .. } = connection;
     let states = auto.as_ref().map(|_| schedule_keys::states(text, name)).unwrap_or_default();
-    let due = auto.as_ref().map(|auto| upcoming::upcoming(auto, clock::now(), next)).unwrap_or_default();
+    let outlook = Outlook::new();
+    let due = auto.as_ref().map(|auto| outlook.upcoming(auto, next)).unwrap_or_default();
     if global.output == Format::Json {
         let auto = auto.as_ref();
         return output.json(&json!({
@@ -68,7 +69,7 @@ fn show<W: Write>(
             "enabled": auto.is_some_and(|auto| auto.enabled),
             "timezone": auto.map(|auto| auto.timezone.name()),
             "keys": states.iter().map(key_document).collect::<Vec<_>>(),
-            "next": due.iter().filter_map(|due| Some(upcoming::document(auto?, due))).collect::<Vec<_>>(),
+            "next": due.iter().filter_map(|due| Some(outlook.document(auto?, due))).collect::<Vec<_>>(),
         }));
     }
     let Some(auto) = auto else {
@@ -83,10 +84,10 @@ fn show<W: Write>(
         }
     }
     match due.as_slice() {
-        [] => output.line(&format!("  {:<16} {}", "next", upcoming::next_in_words(Some(auto), clock::now()))),
+        [] => output.line(&format!("  {:<16} {}", "next", outlook.in_words(Some(auto)))),
         due => due.iter().enumerate().try_for_each(|(number, due)| {
             let label = if number == 0 { "next" } else { "" };
-            output.line(&format!("  {label:<16} {}", upcoming::in_both(auto, due.at)))
+            output.line(&format!("  {label:<16} {}", outlook.in_both(auto, due.at)))
         }),
     }
 }
@@ -142,7 +143,7 @@ impl Change<'_> {
                 confirm(&what_stops(draft.before.as_ref(), connection), question)?;
             }
             let changes = schedule_keys::document(&changed(&draft, connection));
-            draft.write(global, Done { connection, command, changes }).await?;
+            draft.write(global, &Done { connection, command, file: draft.file.name(), changes })?;
         }
         match global.output {
             Format::Json => output.json(&document(&draft, connection, command))?,
@@ -163,7 +164,7 @@ pub(super) fn what_stops(before: Option<&Config>, connection: &str) -> String {
         Some(auto) if auto.enabled => format!(
             "{connection} runs {}; its next run would be at {}",
             check::schedule(auto),
-            upcoming::next_in_words(Some(auto), clock::now())
+            Outlook::new().in_words(Some(auto))
         ),
         Some(auto) => format!("{connection} has a schedule that is off: {}", check::schedule(auto)),
         None => format!("{connection} runs by hand only"),
@@ -182,7 +183,7 @@ fn tell<W: Write>(draft: &Draft, connection: &str, output: &mut Output<W>) -> Re
     if !draft.changes() {
         return output.line(&nothing_to_change(connection));
     }
-    let now = clock::now();
+    let outlook = Outlook::new();
     let before = draft.before.as_ref().and_then(|config| auto(config, connection));
     let after = auto(&draft.after, connection);
     let words = after.map_or_else(|| "by hand only".to_owned(), check::schedule);
@@ -191,14 +192,14 @@ fn tell<W: Write>(draft: &Draft, connection: &str, output: &mut Output<W>) -> Re
     for Changed { key, from, to } in changed(draft, connection) {
         output.line(&format!("  {key:<16} {} -> {}", or_none(from), or_none(to)))?;
     }
-    let (old, new) = (upcoming::next_in_words(before, now), upcoming::next_in_words(after, now));
+    let (old, new) = (outlook.in_words(before), outlook.in_words(after));
     let next = if old == new { format!("{new}, as before") } else { format!("{old} -> {new}") };
     output.line(&format!("  {:<16} {next}", "next run"))?;
     output.line(&format!("  {:<16} {}", "written to", draft.file.name().display()))
 }
 
 fn document(draft: &Draft, connection: &str, command: &str) -> Value {
-    let now = clock::now();
+    let outlook = Outlook::new();
     let before = draft.before.as_ref().and_then(|config| auto(config, connection));
     let after = auto(&draft.after, connection);
     let json = |text: Option<String>| text.as_deref().and_then(edit::json_of);
@@ -215,7 +216,7 @@ fn document(draft: &Draft, connection: &str, command: &str) -> Value {
         "changes": changes,
         "schedule": after.map(check::schedule),
         "enabled": after.is_some_and(|auto| auto.enabled),
-        "previous_next_due": upcoming::next_due(before, now),
-        "next_due": upcoming::next_due(after, now),
+        "previous_next_due": outlook.next_due(before),
+        "next_due": outlook.next_due(after),
     })
 }

@@ -13,6 +13,7 @@ mod config_schema;
 mod contract;
 mod crash;
 mod edit_properties;
+mod editing;
 mod interrupt;
 mod layering;
 mod looks;
