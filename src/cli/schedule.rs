@@ -202,18 +202,13 @@ fn document(draft: &Draft, connection: &str, command: &str) -> Value {
     let outlook = Outlook::new();
     let before = draft.before.as_ref().and_then(|config| auto(config, connection));
     let after = auto(&draft.after, connection);
-    let json = |text: Option<String>| text.as_deref().and_then(edit::json_of);
-    let changes: Vec<Value> = changed(draft, connection)
-        .into_iter()
-        .map(|Changed { key, from, to }| json!({ "key": key, "from": json(from), "to": json(to) }))
-        .collect();
     json!({
         "connection": connection,
         "command": command,
         "file": draft.file.name(),
         "changed": draft.changes(),
         "dry_run": false,
-        "changes": changes,
+        "changes": schedule_keys::document(&changed(draft, connection)),
         "schedule": after.map(check::schedule),
         "enabled": after.is_some_and(|auto| auto.enabled),
         "previous_next_due": outlook.next_due(before),

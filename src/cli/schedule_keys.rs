@@ -124,9 +124,10 @@ pub(super) fn changes(before: &str, after: &str, connection: &str) -> Vec<Change
     edit::keys().filter_map(change).collect()
 }
 
-/// The same as JSON.
+/// The same as JSON; null where a key is not there.
 pub(super) fn document(changes: &[Changed]) -> Value {
-    changes.iter().map(|Changed { key, from, to }| json!({ "key": key, "from": from, "to": to })).collect()
+    let json = |text: &Option<String>| text.as_deref().and_then(edit::json_of);
+    changes.iter().map(|Changed { key, from, to }| json!({ "key": key, "from": json(from), "to": json(to) })).collect()
 }
 
 #[cfg(test)]

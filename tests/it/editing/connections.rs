@@ -11,11 +11,31 @@ fn a_connection_is_tested_and_appended() {
     let (sim, home) = open(shop::stocked());
     let before = text(&home);
     let words = [
-        "connection", "add", "second", "--regions", "eu-west-1,eu-west-2", "--stages", "prod,live-*", "--targets", "specs",
-        "--access-key-id", KEY, "--secret-access-key", "env:SECRET", "--frequency", "daily", "--time", "03:00", "--timezone", "UTC",
+        "connection",
+        "add",
+        "second",
+        "--regions",
+        "eu-west-1,eu-west-2",
+        "--stages",
+        "prod,live-*",
+        "--targets",
+        "specs",
+        "--access-key-id",
+        KEY,
+        "--secret-access-key",
+        "env:SECRET",
+        "--frequency",
+        "daily",
+        "--time",
+        "03:00",
+        "--timezone",
+        "UTC",
     ];
     let said = home.ok(&words);
-    assert!(said.stdout.contains("pass  identify the caller") && said.stdout.contains("second: added to schedules.toml"), "{said:?}");
+    assert!(
+        said.stdout.contains("pass  identify the caller") && said.stdout.contains("second: added to schedules.toml"),
+        "{said:?}"
+    );
     assert!(said.stdout.contains("next run") && said.stdout.contains("03:00 UTC"), "{said:?}");
     let block = format!(
         "\n[connections.second]\nregions = [\"eu-west-1\", \"eu-west-2\"]\nstages = [\"prod\", \"live-*\"]\ntargets = [\"specs\"]\n\n\
@@ -27,7 +47,17 @@ fn a_connection_is_tested_and_appended() {
     refused(&home, &words, 2, &["there is a connection second already"]);
 
     sim.reset_counts();
-    let document = home.json(&["connection", "add", "third", "--regions", "eu-west-1", "--access-key-id", KEY, "--secret-access-key", "env:SECRET"]);
+    let document = home.json(&[
+        "connection",
+        "add",
+        "third",
+        "--regions",
+        "eu-west-1",
+        "--access-key-id",
+        KEY,
+        "--secret-access-key",
+        "env:SECRET",
+    ]);
     assert_eq!((&document["changed"], &document["tested"]), (&json!(true), &json!(true)));
     assert!(sim.counts().calls > 0);
     home.ok(&["connection", "remove", "third", "--yes"]);
@@ -38,7 +68,17 @@ fn a_connection_is_tested_and_appended() {
 #[test]
 fn a_connection_that_fails_its_test_is_not_written() {
     let (sim, home) = open(shop::stocked());
-    let add = ["connection", "add", "second", "--regions", "eu-west-1", "--access-key-id", "AKIANOBODYNOBODYNOBO", "--secret-access-key", "env:SECRET"];
+    let add = [
+        "connection",
+        "add",
+        "second",
+        "--regions",
+        "eu-west-1",
+        "--access-key-id",
+        "AKIANOBODYNOBODYNOBO",
+        "--secret-access-key",
+        "env:SECRET",
+    ];
     let said = refused(&home, &add, 1, &["second did not pass its test; nothing was written", "--no-test"]);
     assert!(!said.contains(CANARY), "{said}");
     let document = home.json(&add);
@@ -60,26 +100,58 @@ fn every_kind_of_credentials_can_be_added() {
     add("chain", &regions);
     add("profile", &[&regions[..], &["--profile", "dev"]].concat());
     add("role", &[&regions[..], &["--role-arn", role, "--external-id", "env:ID", "--session-name", "me"]].concat());
-    add("keyed", &[&regions[..], &["--role-arn", role, "--access-key-id", "env:KEY", "--secret-access-key", "file:/k", "--session-token", "env:T"]].concat());
-    add("central", &["--central-role-arn", role, "--child-role-name", "Child", "--child-external-id", "x1", "--profile", "audit"]);
+    add(
+        "keyed",
+        &[
+            &regions[..],
+            &[
+                "--role-arn",
+                role,
+                "--access-key-id",
+                "env:KEY",
+                "--secret-access-key",
+                "file:/k",
+                "--session-token",
+                "env:T",
+            ],
+        ]
+        .concat(),
+    );
+    add(
+        "central",
+        &["--central-role-arn", role, "--child-role-name", "Child", "--child-external-id", "x1", "--profile", "audit"],
+    );
     let list = home.json(&["connection", "list"]);
-    let kinds: Vec<(&str, &str)> =
-        list.as_array().unwrap().iter().map(|one| (one["name"].as_str().unwrap(), one["credentials"].as_str().unwrap())).collect();
-    assert_eq!(kinds, [
-        ("central", "central_role"),
-        ("chain", "default_chain"),
-        ("keyed", "assume_role"),
-        ("profile", "default_chain"),
-        ("role", "assume_role"),
-        ("shop", "aws_user"),
-    ]);
+    let kinds: Vec<(&str, &str)> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["name"].as_str().unwrap(), one["credentials"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            ("central", "central_role"),
+            ("chain", "default_chain"),
+            ("keyed", "assume_role"),
+            ("profile", "default_chain"),
+            ("role", "assume_role"),
+            ("shop", "aws_user"),
+        ]
+    );
     let text = text(&home);
     assert!(text.contains("[connections.keyed.credentials.assume_role.source.aws_user]\naccess_key_id = \"env:KEY\"\nsecret_access_key = \"file:/k\"\n"), "{text}");
-    assert!(text.contains("[connections.central.credentials.central_role.source.default_chain]\nprofile = \"audit\"\n"), "{text}");
+    assert!(
+        text.contains("[connections.central.credentials.central_role.source.default_chain]\nprofile = \"audit\"\n"),
+        "{text}"
+    );
     let said = home.ok(&["connection", "list"]).stdout;
     assert!(said.contains("central") && said.contains("by hand only"), "{said}");
     let csv = home.ok(&["-o", "csv", "connection", "list"]).stdout;
-    assert!(csv.starts_with("connection,credentials,regions,schedule\ncentral,central_role,all,by hand only\n"), "{csv}");
+    assert!(
+        csv.starts_with("connection,credentials,regions,schedule\ncentral,central_role,all,by hand only\n"),
+        "{csv}"
+    );
 }
 
 #[test]
@@ -119,7 +191,12 @@ fn a_connection_that_makes_no_sense_is_refused() {
     refused(&home, &add(&["Second", "--regions", "eu-west-1"]), 2, &["\"Second\" is not a name", "write \"second\""]);
     refused(&home, &add(&["a]\n[b", "--regions", "eu-west-1"]), 2, &["is not a name"]);
     refused(&home, &add(&["second", "--regions", "eu-west-1", "--external-id", "x1"]), 2, &["belong to a role"]);
-    refused(&home, &add(&["second", "--regions", "eu-west-1", "--targets", "catalgo"]), 2, &["did you mean \"catalog\"?"]);
+    refused(
+        &home,
+        &add(&["second", "--regions", "eu-west-1", "--targets", "catalgo"]),
+        2,
+        &["did you mean \"catalog\"?"],
+    );
     refused(&home, &add(&["second", "--regions", "eu-west-1", "--time", "03:00"]), 2, &["timezone", "day"]);
     refused(&home, &add(&["second", "--central-role-arn", "x"]), 2, &["--child-role-name"]);
     refused(&home, &["connection", "remove", "shpo", "--yes"], 2, &["did you mean shop?"]);

@@ -106,7 +106,17 @@ fn a_read_only_file_system_is_refused() {
 fn what_somebody_writes_meanwhile_is_not_overwritten() {
     let (sim, home) = open(shop::stocked());
     sim.hold_at(1);
-    let adding = home.start(&["connection", "add", "second", "--regions", "eu-west-1", "--access-key-id", KEY, "--secret-access-key", "env:SECRET"]);
+    let adding = home.start(&[
+        "connection",
+        "add",
+        "second",
+        "--regions",
+        "eu-west-1",
+        "--access-key-id",
+        KEY,
+        "--secret-access-key",
+        "env:SECRET",
+    ]);
     assert!(sim.wait_until_held(LONG));
     let theirs = format!("{}# theirs\n", text(&home));
     home.write("schedules.toml", &theirs);
