@@ -12,7 +12,7 @@ use super::output::Output;
 use super::upcoming::Outlook;
 use super::{check, diff, schedule, schedule_keys, setup, test};
 use crate::config::Connection;
-use crate::config::edit::{Edit, Row, Written};
+use crate::config::edit::{Edit, Row, Table, Written};
 use crate::discovery::Aws;
 use crate::discovery::probe::Step;
 
@@ -24,8 +24,8 @@ pub(super) async fn connection<W: Write>(
 ) -> Result<Exit, Failure> {
     match action {
         Action::List => list(global, output),
-        Action::Add(options) => add(global, options, output).await,
-        Action::Remove { connection, yes } => remove(global, connection, *yes, output).await,
+        Action::Add(options) => Box::pin(add(global, options, output)).await,
+        Action::Remove { connection, yes } => remove(global, connection, *yes, output),
     }
 }
 
@@ -120,7 +120,7 @@ async fn tried<W: Write>(
 }
 
 /// The connection's tables, as they will stand in the file.
-fn tables(options: &AddConnection) -> Result<Vec<(Vec<String>, Vec<Row>)>, Failure> {
+fn tables(options: &AddConnection) -> Result<Vec<Table>, Failure> {
     let AddConnection {
         name: _,
         regions,
@@ -216,12 +216,7 @@ fn texts(texts: &[String]) -> Option<Written> {
     (!texts.is_empty()).then(|| Written::Texts(texts.to_vec()))
 }
 
-async fn remove<W: Write>(
-    global: &Global,
-    connection: &str,
-    yes: bool,
-    output: &mut Output<W>,
-) -> Result<Exit, Failure> {
+fn remove<W: Write>(global: &Global, connection: &str, yes: bool, output: &mut Output<W>) -> Result<Exit, Failure> {
     let draft = Draft::make(global, &Edit::RemoveConnection { connection: connection.to_owned() })?;
     draft.file.must_be_writable()?;
     if !yes {

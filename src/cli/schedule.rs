@@ -18,11 +18,7 @@ use crate::config::edit::{self, Edit};
 use crate::config::{AutoOnboard, Config, Connection};
 
 /// Carries out one of the commands.
-pub(super) async fn schedule<W: Write>(
-    global: &Global,
-    action: &Schedule,
-    output: &mut Output<W>,
-) -> Result<Exit, Failure> {
+pub(super) fn schedule<W: Write>(global: &Global, action: &Schedule, output: &mut Output<W>) -> Result<Exit, Failure> {
     match action {
         Schedule::Show { which, next } => {
             let loaded = setup::load_and_warn(global)?;
@@ -32,20 +28,20 @@ pub(super) async fn schedule<W: Write>(
             }
             Ok(Exit::Done)
         }
-        Schedule::Set(options) => set(global, options, output).await,
+        Schedule::Set(options) => set(global, options, output),
         Schedule::Enable { connection } => {
             let edit = Edit::Enable { connection: connection.clone(), on: true };
-            Change { connection, edit, command: "schedule enable", asks: None }.carry_out(global, output).await
+            Change { connection, edit, command: "schedule enable", asks: None }.carry_out(global, output)
         }
         Schedule::Disable { connection, yes } => {
             let edit = Edit::Enable { connection: connection.clone(), on: false };
             let asks = (!yes).then_some("Disable this schedule?");
-            Change { connection, edit, command: "schedule disable", asks }.carry_out(global, output).await
+            Change { connection, edit, command: "schedule disable", asks }.carry_out(global, output)
         }
         Schedule::Remove { connection, yes } => {
             let edit = Edit::RemoveSchedule { connection: connection.clone() };
             let asks = (!yes).then_some("Remove this schedule from the file?");
-            Change { connection, edit, command: "schedule remove", asks }.carry_out(global, output).await
+            Change { connection, edit, command: "schedule remove", asks }.carry_out(global, output)
         }
     }
 }
@@ -97,7 +93,7 @@ fn key_document(state: &KeyState) -> Value {
     json!({ "key": key, "value": value.as_deref().and_then(edit::json_of), "default": is_default })
 }
 
-async fn set<W: Write>(global: &Global, options: &SetSchedule, output: &mut Output<W>) -> Result<Exit, Failure> {
+fn set<W: Write>(global: &Global, options: &SetSchedule, output: &mut Output<W>) -> Result<Exit, Failure> {
     let SetSchedule { connection, keys, dry_run } = options;
     let settings = schedule_keys::settings(keys)?;
     if settings.is_empty() {
@@ -106,7 +102,7 @@ async fn set<W: Write>(global: &Global, options: &SetSchedule, output: &mut Outp
     }
     let edit = Edit::Set { connection: connection.clone(), settings };
     if !dry_run {
-        return Change { connection, edit, command: "schedule set", asks: None }.carry_out(global, output).await;
+        return Change { connection, edit, command: "schedule set", asks: None }.carry_out(global, output);
     }
     let draft = Draft::make(global, &edit)?;
     let name = draft.file.name().display().to_string();
@@ -134,7 +130,7 @@ struct Change<'a> {
 }
 
 impl Change<'_> {
-    async fn carry_out<W: Write>(&self, global: &Global, output: &mut Output<W>) -> Result<Exit, Failure> {
+    fn carry_out<W: Write>(&self, global: &Global, output: &mut Output<W>) -> Result<Exit, Failure> {
         let Self { connection, edit, command, asks } = self;
         let draft = Draft::make(global, edit)?;
         if draft.changes() {

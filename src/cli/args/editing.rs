@@ -160,10 +160,10 @@ pub struct AddConnection {
     /// An access key's id, or a reference to it.
     #[arg(long, value_name = "ID", requires = "secret_access_key", help_heading = "Credentials")]
     pub access_key_id: Option<Private>,
-    /// Where its secret is: env:NAME or file:/path, never the secret itself.
+    /// Where its secret is, `env:NAME` or `file:/path`; never the secret itself.
     #[arg(long, value_name = "REFERENCE", requires = "access_key_id", help_heading = "Credentials")]
     pub secret_access_key: Option<Private>,
-    /// Where the token of temporary keys is: env:NAME or file:/path.
+    /// Where the token of temporary keys is, `env:NAME` or `file:/path`.
     #[arg(long, value_name = "REFERENCE", requires = "access_key_id", help_heading = "Credentials")]
     pub session_token: Option<Private>,
     /// A profile of the shared AWS files.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::layout::{Entry, Home, Kind, Layout};
 use super::value::Written;
-use super::{EditError, Row, inline};
+use super::{EditError, Row, Table, inline};
 
 /// Puts a key into a table that is there, after the last of the keys that `order` names before it.
 pub(super) fn key(text: &str, table: &[&str], row: &Row, order: &[&str]) -> Result<String, EditError> {
@@ -188,12 +188,7 @@ fn after_part(layout: &Layout<'_>, anchor: &Entry, pair: &str) -> String {
 }
 
 /// Puts a connection into an inline table of connections.
-pub(super) fn inline(
-    text: &str,
-    above: &[&str],
-    name: &str,
-    tables: &[(Vec<String>, Vec<Row>)],
-) -> Result<String, EditError> {
+pub(super) fn inline(text: &str, above: &[&str], name: &str, tables: &[Table]) -> Result<String, EditError> {
     let layout = Layout::of(text)?;
     let Some(Entry { kind: Kind::Pair { span, .. }, .. }) = layout.at(above) else {
         return Err(EditError::Unwritable(above.join(".")));

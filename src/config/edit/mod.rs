@@ -22,6 +22,9 @@ use layout::Layout;
 /// A key with its value.
 pub type Row = (String, Written);
 
+/// A table of a new connection: the keys that lead to it from the connection's own, which has none, and what it holds.
+pub type Table = (Vec<String>, Vec<Row>);
+
 /// What is to be changed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Edit {
@@ -48,8 +51,8 @@ pub enum Edit {
     AddConnection {
         /// Its name.
         name: String,
-        /// Its tables: the keys that lead to each from the connection's own, which comes first with none, and what it holds.
-        tables: Vec<(Vec<String>, Vec<Row>)>,
+        /// Its tables, its own first.
+        tables: Vec<Table>,
     },
     /// Takes a connection out.
     RemoveConnection {
@@ -138,7 +141,7 @@ fn scheduled<'a>(text: &str, connection: &'a str) -> Result<[&'a str; 2], EditEr
     }
 }
 
-fn add(text: &str, name: &str, tables: &[(Vec<String>, Vec<Row>)]) -> Result<String, EditError> {
+fn add(text: &str, name: &str, tables: &[Table]) -> Result<String, EditError> {
     let layout = Layout::of(text)?;
     if layout.has(&[CONNECTIONS, name]) {
         return Err(EditError::ConnectionExists(name.to_owned()));

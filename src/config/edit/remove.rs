@@ -57,7 +57,7 @@ fn block(layout: &Layout<'_>, entry: &Entry, path: &[&str]) -> Range<usize> {
     let text = layout.text;
     let own = layout.lines(&(entry.start()..entry.end()));
     // A comment that the file begins with is the file's.
-    let start = Some(comment_above(text, own.start)).filter(|start| *start > 0).unwrap_or(own.start);
+    let start = Some(comment_above(layout, own.start)).filter(|start| *start > 0).unwrap_or(own.start);
     let whole_section_goes = entry.home.depth() >= path.len();
     let end = if whole_section_goes { comment_below(text, own.end) } else { own.end };
     let blank_below = text[end..].len() - trim_blank_lines(&text[end..]).len();
@@ -89,13 +89,16 @@ fn trim_blank_lines_above(text: &str) -> &str {
     rest
 }
 
-/// Where the comment lines directly above `at`, the beginning of a line, begin. Lines for editors (`#:schema`) end it.
-fn comment_above(text: &str, at: usize) -> usize {
+/// Where the comment lines directly above `at`, the beginning of a line, begin. Lines for editors (`#:schema`) are no comments here,
+/// nor is the last line of a text of several.
+fn comment_above(layout: &Layout<'_>, at: usize) -> usize {
+    let text = layout.text;
+    let before = layout.entries.iter().map(Entry::end).filter(|end| *end <= at).max().unwrap_or_default();
     let mut start = at;
     while let Some(line) = text[..start].strip_suffix('\n') {
         let begin = line.rfind('\n').map_or(0, |found| found + 1);
         let content = line[begin..].trim();
-        if !content.starts_with('#') || content.starts_with("#:") {
+        if begin < before || !content.starts_with('#') || content.starts_with("#:") {
             break;
         }
         start = begin;

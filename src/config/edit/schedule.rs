@@ -64,11 +64,10 @@ fn outdated(settings: &[Setting]) -> Vec<&'static str> {
         settings.iter().filter(|setting| setting.to.is_none()).map(|setting| setting.key).collect();
     let calendar = CALENDAR.into_iter().any(set);
     match (set("cron"), calendar) {
-        // Both together are a mistake, which the file's check explains.
-        (true, true) => {}
         (true, false) => outdated.extend(CALENDAR),
         (false, true) => outdated.push("cron"),
-        (false, false) => {}
+        // Both together are a mistake, which the file's check explains.
+        (true, true) | (false, false) => {}
     }
     if settings.iter().any(|setting| setting.key == "frequency" && setting.to.as_ref() == Some(&daily)) && !set("day") {
         outdated.push("day");
