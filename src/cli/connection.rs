@@ -9,12 +9,15 @@ use super::confirm::{self, confirm};
 use super::editing::{Done, Draft};
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::upcoming::Outlook;
+use super::upcoming::Present;
 use super::{check, diff, schedule, schedule_keys, setup, test};
 use crate::config::Connection;
 use crate::config::edit::{Edit, Row, Table, Written};
 use crate::discovery::Aws;
 use crate::discovery::probe::Step;
+
+/// How many of a connection's next instants a list holds.
+const NEXT: usize = 3;
 
 /// Carries out one of the commands.
 pub(super) async fn connection<W: Write>(
@@ -35,11 +38,10 @@ fn list<W: Write>(global: &Global, output: &mut Output<W>) -> Result<Exit, Failu
     let rows = || connections().map(row);
     match global.output {
         Format::Json => {
-            let (outlook, last) = (Outlook::new(), check::last_runs(global, &loaded));
+            let (present, last) = (Present::new(), check::last_runs(global, &loaded));
             let document = |connection: &Connection| {
-                let mut document = check::document(connection, last.get(&connection.name));
-                document["next_due"] = json!(outlook.next_due(connection.auto_onboard.as_ref()));
-                document
+                let outlook = present.outlook(connection, NEXT);
+                check::document(connection, &outlook, last.get(&connection.name), &present.zones)
             };
             output.json(&connections().map(document).collect::<Vec<_>>())?;
         }
@@ -60,6 +62,15 @@ fn row(connection: &Connection) -> Vec<String> {
     vec![connection.name.clone(), credentials, check::regions(connection), schedule]
 }
 
+/// A connection as the audit trail remembers it.
+fn summary(connection: &Connection) -> Value {
+    json!({
+        "credentials": check::credentials(connection),
+        "regions": check::regions(connection),
+        "schedule": connection.auto_onboard.as_ref().map(check::schedule),
+    })
+}
+
 async fn add<W: Write>(global: &Global, options: &AddConnection, output: &mut Output<W>) -> Result<Exit, Failure> {
     let name = &options.name;
     let edit = Edit::AddConnection { name: name.clone(), tables: tables(options)? };
@@ -68,7 +79,7 @@ async fn add<W: Write>(global: &Global, options: &AddConnection, output: &mut Ou
     let Some(connection) = draft.after.connections.get(name) else {
         return Err(Failure::failed(format!("{name} did not get into the file; nothing was written")));
     };
-    let (text, outlook) = (global.output == Format::Text, Outlook::new());
+    let (text, present) = (global.output == Format::Text, Present::new());
     let steps = if options.no_test { Vec::new() } else { tried(&draft, connection, text, output).await? };
     let failed = steps.iter().any(Step::is_fatal);
     if failed && text {
@@ -79,14 +90,14 @@ async fn add<W: Write>(global: &Global, options: &AddConnection, output: &mut Ou
             let file = draft.file.name().display().to_string();
             confirm(diff::unified(&draft.file.text, &draft.text, &file, &file).trim_end(), "Add this connection?")?;
         }
-        let changes = json!([{ "key": "connection", "from": null, "to": check::document(connection, None) }]);
+        let changes = json!([{ "key": "connection", "from": null, "to": summary(connection) }]);
         draft.write(global, &Done { connection: name, command: "connection add", file: draft.file.name(), changes })?;
     }
     if text {
         let schedule = connection.auto_onboard.as_ref().map_or_else(|| "by hand only".to_owned(), check::schedule);
         output.line(&format!("{name}: added to {}; {schedule}", draft.file.name().display()))?;
-        if let Some(auto) = &connection.auto_onboard {
-            output.line(&format!("  {:<16} {}", "next run", outlook.in_words(Some(auto))))?;
+        if connection.auto_onboard.is_some() {
+            output.line(&format!("  {:<16} {}", "next run", present.next_in_words(Some(connection))))?;
         }
     } else {
         output.json(&json!({
@@ -97,7 +108,7 @@ async fn add<W: Write>(global: &Global, options: &AddConnection, output: &mut Ou
             "tested": !options.no_test,
             "steps": steps.iter().map(test::document).collect::<Vec<Value>>(),
             "schedule": connection.auto_onboard.as_ref().map(check::schedule),
-            "next_due": outlook.next_due(connection.auto_onboard.as_ref()),
+            "next_due": present.next_due(Some(connection)),
         }))?;
     }
     if failed { Err(untested(name)) } else { Ok(Exit::Done) }
@@ -224,7 +235,7 @@ fn remove<W: Write>(global: &Global, connection: &str, yes: bool, output: &mut O
         confirm(&format!("{what}\nits history in the registry stays"), "Remove this connection from the file?")?;
     }
     let was = draft.before.as_ref().and_then(|config| config.connections.get(connection));
-    let changes = json!([{ "key": "connection", "from": was.map(|was| check::document(was, None)), "to": null }]);
+    let changes = json!([{ "key": "connection", "from": was.map(summary), "to": null }]);
     draft.write(global, &Done { connection, command: "connection remove", file: draft.file.name(), changes })?;
     match global.output {
         Format::Json => output.json(&json!({

@@ -12,7 +12,7 @@ use super::editing::{Done, Draft};
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::schedule_keys::{self, Changed, KeyState};
-use super::upcoming::Outlook;
+use super::upcoming::Present;
 use super::{diff, setup, walk};
 use crate::config::edit::{self, Edit};
 use crate::config::{AutoOnboard, Config, Connection};
@@ -55,8 +55,8 @@ fn show<W: Write>(
 ) -> Result<(), Failure> {
     let Connection { name, auto_onboard: auto, .. } = connection;
     let states = auto.as_ref().map(|_| schedule_keys::states(text, name)).unwrap_or_default();
-    let outlook = Outlook::new();
-    let due = auto.as_ref().map(|auto| outlook.upcoming(auto, next)).unwrap_or_default();
+    let present = Present::new();
+    let due = present.outlook(connection, next).next;
     if global.output == Format::Json {
         let auto = auto.as_ref();
         return output.json(&json!({
@@ -65,7 +65,7 @@ fn show<W: Write>(
             "enabled": auto.is_some_and(|auto| auto.enabled),
             "timezone": auto.map(|auto| auto.timezone.name()),
             "keys": states.iter().map(key_document).collect::<Vec<_>>(),
-            "next": due.iter().filter_map(|due| Some(outlook.document(auto?, due))).collect::<Vec<_>>(),
+            "next": due,
         }));
     }
     let Some(auto) = auto else {
@@ -80,10 +80,10 @@ fn show<W: Write>(
         }
     }
     match due.as_slice() {
-        [] => output.line(&format!("  {:<16} {}", "next", outlook.in_words(Some(auto)))),
+        [] => output.line(&format!("  {:<16} {}", "next", present.next_in_words(Some(connection)))),
         due => due.iter().enumerate().try_for_each(|(number, due)| {
             let label = if number == 0 { "next" } else { "" };
-            output.line(&format!("  {label:<16} {}", outlook.in_both(auto, due.at)))
+            output.line(&format!("  {label:<16} {}", present.in_both(auto, due.at)))
         }),
     }
 }
@@ -154,21 +154,26 @@ fn nothing_to_change(connection: &str) -> String {
 }
 
 /// What a person is told before a schedule stops.
-pub(super) fn what_stops(before: Option<&Config>, connection: &str) -> String {
-    let auto = before.and_then(|config| auto(config, connection));
-    match auto {
+pub(super) fn what_stops(before: Option<&Config>, name: &str) -> String {
+    let connection = before.and_then(|config| config.connections.get(name));
+    match connection.and_then(auto) {
         Some(auto) if auto.enabled => format!(
-            "{connection} runs {}; its next run would be at {}",
+            "{name} runs {}; its next run would be at {}",
             check::schedule(auto),
-            Outlook::new().in_words(Some(auto))
+            Present::new().next_in_words(connection)
         ),
-        Some(auto) => format!("{connection} has a schedule that is off: {}", check::schedule(auto)),
-        None => format!("{connection} runs by hand only"),
+        Some(auto) => format!("{name} has a schedule that is off: {}", check::schedule(auto)),
+        None => format!("{name} runs by hand only"),
     }
 }
 
-fn auto<'a>(config: &'a Config, connection: &str) -> Option<&'a AutoOnboard> {
-    config.connections.get(connection)?.auto_onboard.as_ref()
+fn auto(connection: &Connection) -> Option<&AutoOnboard> {
+    connection.auto_onboard.as_ref()
+}
+
+/// The connection as it was, where the file was valid, and as it is.
+fn was_and_is<'a>(draft: &'a Draft, name: &str) -> (Option<&'a Connection>, Option<&'a Connection>) {
+    (draft.before.as_ref().and_then(|config| config.connections.get(name)), draft.after.connections.get(name))
 }
 
 fn changed(draft: &Draft, connection: &str) -> Vec<Changed> {
@@ -179,25 +184,23 @@ fn tell<W: Write>(draft: &Draft, connection: &str, output: &mut Output<W>) -> Re
     if !draft.changes() {
         return output.line(&nothing_to_change(connection));
     }
-    let outlook = Outlook::new();
-    let before = draft.before.as_ref().and_then(|config| auto(config, connection));
-    let after = auto(&draft.after, connection);
-    let words = after.map_or_else(|| "by hand only".to_owned(), check::schedule);
+    let present = Present::new();
+    let (before, after) = was_and_is(draft, connection);
+    let words = after.and_then(auto).map_or_else(|| "by hand only".to_owned(), check::schedule);
     output.line(&format!("{connection}: {words}"))?;
     let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
     for Changed { key, from, to } in changed(draft, connection) {
         output.line(&format!("  {key:<16} {} -> {}", or_none(from), or_none(to)))?;
     }
-    let (old, new) = (outlook.in_words(before), outlook.in_words(after));
+    let (old, new) = (present.next_in_words(before), present.next_in_words(after));
     let next = if old == new { format!("{new}, as before") } else { format!("{old} -> {new}") };
     output.line(&format!("  {:<16} {next}", "next run"))?;
     output.line(&format!("  {:<16} {}", "written to", draft.file.name().display()))
 }
 
 fn document(draft: &Draft, connection: &str, command: &str) -> Value {
-    let outlook = Outlook::new();
-    let before = draft.before.as_ref().and_then(|config| auto(config, connection));
-    let after = auto(&draft.after, connection);
+    let present = Present::new();
+    let (before, after) = was_and_is(draft, connection);
     json!({
         "connection": connection,
         "command": command,
@@ -205,9 +208,9 @@ fn document(draft: &Draft, connection: &str, command: &str) -> Value {
         "changed": draft.changes(),
         "dry_run": false,
         "changes": schedule_keys::document(&changed(draft, connection)),
-        "schedule": after.map(check::schedule),
-        "enabled": after.is_some_and(|auto| auto.enabled),
-        "previous_next_due": outlook.next_due(before),
-        "next_due": outlook.next_due(after),
+        "schedule": after.and_then(auto).map(check::schedule),
+        "enabled": after.and_then(auto).is_some_and(|auto| auto.enabled),
+        "previous_next_due": present.next_due(before),
+        "next_due": present.next_due(after),
     })
 }

@@ -1,43 +1,34 @@
-//! The next instants of schedules, as the edit commands tell them.
-
-use std::path::PathBuf;
+//! When a connection runs next, in the words of the edit commands.
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
 
+use super::due::Outlook;
 use super::output::when;
-use crate::config::AutoOnboard;
-use crate::schedule::{self, Due};
+use super::setup;
+use crate::clock;
+use crate::config::{AutoOnboard, Connection};
 use crate::zones::ZoneData;
-use crate::{clock, environment};
 
-/// What is to come, seen from one moment.
+/// The moment from which a command looks ahead, with the zone data by which it does.
 #[derive(Debug)]
-pub(super) struct Outlook {
-    zones: ZoneData,
+pub(super) struct Present {
+    pub(super) zones: ZoneData,
     now: DateTime<Utc>,
 }
 
-impl Outlook {
-    /// From now, by the zone data that the worker would use.
+impl Present {
     pub(super) fn new() -> Self {
-        let zones = ZoneData::load(environment::path("TZDIR").map(PathBuf::from).as_deref());
-        Self { zones, now: clock::now() }
+        Self { zones: setup::zone_data(), now: clock::now() }
     }
 
-    /// The next `count` due instants; none where the schedule is off.
-    pub(super) fn upcoming(&self, auto: &AutoOnboard, count: usize) -> Vec<Due> {
-        if !auto.enabled {
-            return Vec::new();
-        }
-        let zone = self.zones.zone(auto.timezone);
-        let after = |due: DateTime<Utc>| schedule::next(&auto.recurrence, &zone, due);
-        std::iter::successors(after(self.now), |due| after(due.at)).take(count).collect()
+    /// What is to come for a connection: its next `count` instants.
+    pub(super) fn outlook(&self, connection: &Connection, count: usize) -> Outlook {
+        Outlook::of(connection, &self.zones, self.now, count)
     }
 
     /// The next due instant; none where there is no schedule, or it is off.
-    pub(super) fn next_due(&self, auto: Option<&AutoOnboard>) -> Option<DateTime<Utc>> {
-        Some(self.upcoming(auto?, 1).first()?.at)
+    pub(super) fn next_due(&self, connection: Option<&Connection>) -> Option<DateTime<Utc>> {
+        self.outlook(connection?, 0).next_due
     }
 
     /// An instant in UTC and as the clocks of the schedule's zone show it.
@@ -47,17 +38,11 @@ impl Outlook {
     }
 
     /// The next due instant in words.
-    pub(super) fn in_words(&self, auto: Option<&AutoOnboard>) -> String {
-        match auto {
+    pub(super) fn next_in_words(&self, connection: Option<&Connection>) -> String {
+        match connection.and_then(|connection| connection.auto_onboard.as_ref()) {
             None => "none, by hand only".to_owned(),
             Some(auto) if !auto.enabled => "none, disabled".to_owned(),
-            Some(auto) => self.next_due(Some(auto)).map_or_else(|| "none".to_owned(), |at| self.in_both(auto, at)),
+            Some(auto) => self.next_due(connection).map_or_else(|| "none".to_owned(), |at| self.in_both(auto, at)),
         }
-    }
-
-    /// A due instant as JSON.
-    pub(super) fn document(&self, auto: &AutoOnboard, due: &Due) -> Value {
-        let local = self.zones.zone(auto.timezone).local(due.at);
-        json!({ "at": due.at, "local": local.to_rfc3339(), "nominal": due.nominal, "shift": due.shift.as_str() })
     }
 }
