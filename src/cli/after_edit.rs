@@ -1,4 +1,4 @@
-//! What follows an edit of the schedule file: the registry's audit trail, and the running worker.
+//! What follows an edit of the schedule file: a row in the audit trail of the registry, where there is one.
 
 use std::path::Path;
 
