@@ -13,6 +13,8 @@ mod config_schema;
 mod contract;
 mod crash;
 mod due;
+mod edit_properties;
+mod editing;
 mod interrupt;
 mod layering;
 mod looks;

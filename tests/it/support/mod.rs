@@ -9,6 +9,7 @@ pub(crate) mod running;
 pub(crate) mod schedules;
 pub(crate) mod server;
 pub(crate) mod shop;
+pub(crate) mod terminal;
 pub(crate) mod venv;
 
 pub(crate) use aboard::{CANARY, Home, Said};
@@ -16,3 +17,4 @@ pub(crate) use network::{Proxy, Tls};
 pub(crate) use running::{Ended, LONG, Running};
 pub(crate) use schedules::{add_connection, assert_same_facts, schedules};
 pub(crate) use server::Server;
+pub(crate) use terminal::on_a_terminal;
