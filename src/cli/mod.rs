@@ -32,6 +32,7 @@ use clap::Parser;
 pub use exit::{Exit, Failure};
 
 use args::{Cli, Command, Format};
+use logging::Usual;
 use output::Output;
 
 /// Runs one command line and says how it ended.
@@ -43,7 +44,7 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
             return if error.use_stderr() || shown.is_err() { Exit::Usage } else { Exit::Done };
         }
     };
-    logging::start(&cli.global);
+    logging::start(&cli.global, Usual::Warnings);
     #[cfg(debug_assertions)]
     if let Err(failure) = arm_crash() {
         return complain(&failure);

@@ -14,6 +14,7 @@ mod contract;
 mod crash;
 mod interrupt;
 mod layering;
+mod logging;
 mod looks;
 mod ministack;
 mod ministack_listing;
