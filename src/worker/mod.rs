@@ -8,6 +8,7 @@ mod holding;
 mod looking;
 pub mod report;
 mod run;
+pub mod service;
 
 pub use approve::{Approval, approve};
 pub use book::{SharedRegistry, Shelf};

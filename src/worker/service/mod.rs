@@ -1,0 +1,3 @@
+//! The running worker.
+
+pub mod notify;
