@@ -20,6 +20,7 @@ mod ministack;
 mod ministack_listing;
 mod moto;
 mod network;
+mod packaging;
 mod registry_files;
 mod scale;
 mod secrets;

@@ -1,0 +1,1 @@
+//! The root file system of the image, and the program in it.
