@@ -25,7 +25,6 @@ pub(super) enum Usual {
     /// Warnings. How a run went is the command's result, which is printed anyway.
     Warnings,
     /// Each run in a line, with each cause of a failure: nobody reads a result there.
-    #[cfg_attr(not(test), expect(dead_code, reason = "of the worker, which is being built"))]
     Runs,
 }
 

@@ -12,5 +12,5 @@ pub mod service;
 
 pub use approve::{Approval, approve};
 pub use book::{SharedRegistry, Shelf};
-pub use context::{Candidate, Context, Mode, NamedApi, Pick, Request};
+pub use context::{Candidate, Context, DueRun, FailedPlace, Mode, NamedApi, Pick, Request};
 pub use run::run;

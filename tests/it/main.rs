@@ -26,3 +26,4 @@ mod scale;
 mod secrets;
 mod selection;
 mod support;
+mod time;

@@ -1,20 +1,22 @@
 //! What the service manager is told: ready, reloading, stopping, alive, and one line about the worker.
 //!
 //! The protocol is that of `sd_notify(3)`: datagrams to the socket that `NOTIFY_SOCKET` names. Where there is none, as in a container or
-//! a terminal, nothing happens. This module knows nothing of schedules, and no timer: whoever calls [`Notify::watchdog`] vouches that
-//! the worker is alive, so only the dispatcher's own tick may call it.
+//! a terminal, nothing happens. There is no timer here: whoever calls [`ServiceManager::watchdog`] vouches that the worker is alive, so
+//! only the dispatcher may, once it went round.
 
 use std::fmt::Write;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sd_notify::NotifyState;
+
+use super::status::{NextDue, Phase, Status};
 
 /// The way to the service manager. One a process: it remembers what was said last.
 #[derive(Debug)]
-pub struct Notify {
+pub(super) struct ServiceManager {
     /// How often the manager is told that the worker is alive; `None` where it does not ask.
     every: Option<Duration>,
     last: Mutex<Last>,
@@ -26,21 +28,14 @@ struct Last {
     ping: Option<Instant>,
 }
 
-impl Notify {
+impl ServiceManager {
     /// Reads `WATCHDOG_USEC` and `WATCHDOG_PID`, as the manager set them for this process.
-    #[must_use]
-    pub fn from_environment() -> Self {
+    pub(super) fn from_environment() -> Self {
         Self { every: sd_notify::watchdog_enabled().and_then(half), last: Mutex::default() }
     }
 
-    /// How often [`watchdog`](Self::watchdog) must be called at least: half of the time after which the manager would end the worker.
-    #[must_use]
-    pub fn watchdog_interval(&self) -> Option<Duration> {
-        self.every
-    }
-
     /// Start or reload is over: schedules are armed.
-    pub fn ready(&self, status: &str) {
+    pub(super) fn ready(&self, status: &str) {
         let status = one_line(status);
         tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
         self.last().status = status;
@@ -48,7 +43,7 @@ impl Notify {
 
     /// A reload begins; [`ready`](Self::ready) ends it, whether the file was taken or not. Both members go in one datagram: a manager
     /// that waits for the second would not find it in the next.
-    pub fn reloading(&self) {
+    pub(super) fn reloading(&self) {
         match NotifyState::monotonic_usec_now() {
             Ok(now) => tell(&[NotifyState::Reloading, now]),
             Err(error) => tracing::warn!("the monotonic clock could not be read: {error}"),
@@ -56,14 +51,14 @@ impl Notify {
     }
 
     /// The worker ends. Nothing must be said of readiness after it.
-    pub fn stopping(&self, status: &str) {
+    pub(super) fn stopping(&self, status: &str) {
         let status = one_line(status);
         tell(&[NotifyState::Stopping, NotifyState::Status(&status)]);
         self.last().status = status;
     }
 
     /// One line for `systemctl status`; said only where it is another than the last.
-    pub fn status(&self, status: &str) {
+    pub(super) fn status(&self, status: &str) {
         let status = one_line(status);
         let mut last = self.last();
         if last.status != status {
@@ -72,19 +67,16 @@ impl Notify {
         }
     }
 
-    /// The worker is alive. May be called on every tick: it is said half as often as the manager needs at least.
-    pub fn watchdog(&self) {
-        let Some(every) = self.every else { return };
-        let mut last = self.last();
-        if last.ping.is_none_or(|ping| is_due(ping.elapsed(), every)) {
-            last.ping = Some(Instant::now());
-            tell(&[NotifyState::Watchdog]);
-        }
+    /// Whether it is time for a [`watchdog`](Self::watchdog); what proves that the worker is alive may cost something.
+    pub(super) fn wants_a_sign(&self) -> bool {
+        let last = self.last().ping;
+        self.every.is_some_and(|every| last.is_none_or(|ping| is_due(ping.elapsed(), every)))
     }
 
-    /// The present step, be it the start or the end, needs up to `more` from now; without it the manager's own limits hold.
-    pub fn extend_timeout(&self, more: Duration) {
-        tell(&[NotifyState::ExtendTimeoutUsec(u32::try_from(more.as_micros()).unwrap_or(u32::MAX))]);
+    /// The worker is alive.
+    pub(super) fn watchdog(&self) {
+        self.last().ping = Some(Instant::now());
+        tell(&[NotifyState::Watchdog]);
     }
 
     fn last(&self) -> std::sync::MutexGuard<'_, Last> {
@@ -122,64 +114,44 @@ fn tell(what: &[NotifyState<'_>]) {
     }
 }
 
-/// What the status line speaks of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Glance<'a> {
-    /// Schedules that are enabled.
-    pub schedules: usize,
-    /// Those of them that are paused.
-    pub paused: usize,
-    /// The earliest due instant.
-    pub next: Option<Next<'a>>,
-    /// Runs in flight.
-    pub running: usize,
-    /// Since when the schedule file is one that was not taken.
-    pub rejected_since: Option<DateTime<Utc>>,
-    /// The wall clock is not set yet, so that nothing is planned.
-    pub waits_for_clock: bool,
-}
-
-/// The earliest due instant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Next<'a> {
-    /// Whose it is.
-    pub connection: &'a str,
-    /// When.
-    pub due: DateTime<Utc>,
-    /// The same on the clocks of its zone.
-    pub local: NaiveDateTime,
-    /// The zone's name.
-    pub timezone: &'a str,
-}
-
 /// The worker in one line: `14 schedules, next crm-nightly Mon 02:30 Europe/London (in 3h), 1 running; file rejected since 14:02 UTC`.
-#[must_use]
-pub fn status_line(glance: &Glance<'_>, now: DateTime<Utc>) -> String {
-    let Glance { schedules, paused, next, running, rejected_since, waits_for_clock } = glance;
+///
+/// `rejected_since` is when the schedule file became one that was not taken.
+pub(super) fn status_line(status: &Status, rejected_since: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
+    let Status { phase, schedules, next, running, queued, trouble, .. } = status;
     let mut line = match schedules {
         0 => "no schedules".to_owned(),
         1 => "1 schedule".to_owned(),
         more => format!("{more} schedules"),
     };
-    if *paused > 0 {
-        let _ = write!(line, " ({paused} paused)");
+    match (phase, next) {
+        (Phase::Stopping, _) => line = "stopping".to_owned(),
+        (Phase::WaitingForClock, _) => line += "; waiting for the clock to be set",
+        (Phase::Starting | Phase::Running, Some(next)) => line += &next_words(next, now),
+        (Phase::Starting | Phase::Running, None) => {}
     }
-    if let Some(Next { connection, due, local, timezone }) = next {
-        // A weekday says too little of what is more than six days away.
-        let form = if *due - now < TimeDelta::days(6) { "%a %H:%M" } else { "%a %-d %b %H:%M" };
-        let _ = write!(line, ", next {connection} {} {timezone} ({})", local.format(form), distance(*due - now));
-    }
-    if *running > 0 {
-        let _ = write!(line, ", {running} running");
-    }
-    if *waits_for_clock {
-        line += "; waiting for the clock to be set";
+    for (count, what) in [(running.len(), "running"), (*queued, "waiting")] {
+        if count > 0 {
+            let _ = write!(line, ", {count} {what}");
+        }
     }
     if let Some(since) = rejected_since {
-        let form = if now - *since < TimeDelta::days(1) { "%H:%M UTC" } else { "%-d %b %H:%M UTC" };
+        let form = if now - since < TimeDelta::days(1) { "%H:%M UTC" } else { "%-d %b %H:%M UTC" };
         let _ = write!(line, "; file rejected since {}", since.format(form));
     }
+    if let Some(trouble) = trouble {
+        let _ = write!(line, "; {trouble}");
+    }
     line
+}
+
+fn next_words(next: &NextDue, now: DateTime<Utc>) -> String {
+    let NextDue { connection, due_at, local, zone } = next;
+    let away = *due_at - now;
+    // A weekday alone says too little of what is six days away or more.
+    let form = if away < TimeDelta::days(6) { "%a %H:%M" } else { "%a %-d %b %H:%M" };
+    let local = DateTime::parse_from_rfc3339(local).map_or_else(|_| local.clone(), |at| at.format(form).to_string());
+    format!(", next {connection} {local} {zone} ({})", distance(away))
 }
 
 /// How far away, in its largest unit that is not a rounded-up lie.
@@ -195,32 +167,34 @@ fn distance(away: TimeDelta) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::status::RunInFlight;
     use super::*;
+    use crate::registry::Trigger;
 
     fn at(text: &str) -> DateTime<Utc> {
         text.parse().unwrap()
     }
 
-    fn idle() -> Glance<'static> {
-        Glance { schedules: 0, paused: 0, next: None, running: 0, rejected_since: None, waits_for_clock: false }
+    fn idle() -> Status {
+        Status { phase: Phase::Running, ..Status::default() }
     }
 
-    fn nightly(due: &str) -> Option<Next<'static>> {
-        let due = at(due);
-        Some(Next { connection: "crm-nightly", due, local: due.naive_utc(), timezone: "Europe/London" })
+    fn nightly(local: &str) -> Option<NextDue> {
+        let due_at = DateTime::parse_from_rfc3339(local).unwrap().to_utc();
+        let (connection, zone) = ("crm-nightly".to_owned(), "Europe/London".to_owned());
+        Some(NextDue { connection, due_at, local: local.to_owned(), zone })
+    }
+
+    fn run() -> RunInFlight {
+        RunInFlight { connection: "crm".to_owned(), trigger: Trigger::Schedule, since: at("2026-11-22T22:59:00Z") }
     }
 
     #[test]
     fn the_line_says_what_a_person_looks_for() {
-        let glance = Glance {
-            schedules: 14,
-            next: nightly("2026-11-23T02:30:00Z"),
-            running: 1,
-            rejected_since: Some(at("2026-11-22T14:02:31Z")),
-            ..idle()
-        };
+        let next = nightly("2026-07-06T02:30:00+01:00");
+        let status = Status { schedules: 14, next, running: vec![run()], ..idle() };
         assert_eq!(
-            status_line(&glance, at("2026-11-22T23:00:00Z")),
+            status_line(&status, Some(at("2026-07-05T14:02:31Z")), at("2026-07-05T22:30:00Z")),
             "14 schedules, next crm-nightly Mon 02:30 Europe/London (in 3h), 1 running; file rejected since 14:02 UTC"
         );
     }
@@ -228,20 +202,30 @@ mod tests {
     #[test]
     fn the_line_is_short_where_there_is_little_to_say() {
         let now = at("2026-11-22T23:00:00Z");
-        assert_eq!(status_line(&idle(), now), "no schedules");
-        let paused = Glance { schedules: 1, paused: 1, ..idle() };
-        assert_eq!(status_line(&paused, now), "1 schedule (1 paused)");
-        let unset = Glance { schedules: 2, waits_for_clock: true, ..idle() };
-        assert_eq!(status_line(&unset, at("1970-01-01T00:00:09Z")), "2 schedules; waiting for the clock to be set");
+        assert_eq!(status_line(&idle(), None, now), "no schedules");
+        let waiting = Status { schedules: 1, queued: 3, ..idle() };
+        assert_eq!(status_line(&waiting, None, now), "1 schedule, 3 waiting");
+        let full = Status { schedules: 1, trouble: Some("the disk is full".to_owned()), ..idle() };
+        assert_eq!(status_line(&full, None, now), "1 schedule; the disk is full");
+        let unset = Status { schedules: 2, phase: Phase::WaitingForClock, ..idle() };
+        let line = status_line(&unset, None, at("1970-01-01T00:00:09Z"));
+        assert_eq!(line, "2 schedules; waiting for the clock to be set");
+        let stopping = Status { schedules: 2, phase: Phase::Stopping, running: vec![run()], ..idle() };
+        assert_eq!(status_line(&stopping, None, now), "stopping, 1 running");
     }
 
     #[test]
     fn what_is_far_away_is_dated() {
         let now = at("2026-11-22T23:00:00Z");
-        let monthly = Glance { schedules: 1, next: nightly("2026-12-28T02:30:00Z"), ..idle() };
-        assert_eq!(status_line(&monthly, now), "1 schedule, next crm-nightly Mon 28 Dec 02:30 Europe/London (in 35d)");
-        let old = Glance { rejected_since: Some(at("2026-11-20T14:02:00Z")), ..idle() };
-        assert_eq!(status_line(&old, now), "no schedules; file rejected since 20 Nov 14:02 UTC");
+        let monthly = Status { schedules: 1, next: nightly("2026-12-28T02:30:00+00:00"), ..idle() };
+        assert_eq!(
+            status_line(&monthly, None, now),
+            "1 schedule, next crm-nightly Mon 28 Dec 02:30 Europe/London (in 35d)"
+        );
+        assert_eq!(
+            status_line(&idle(), Some(at("2026-11-20T14:02:00Z")), now),
+            "no schedules; file rejected since 20 Nov 14:02 UTC"
+        );
     }
 
     #[test]
