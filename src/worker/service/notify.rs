@@ -24,6 +24,7 @@ pub(super) struct ServiceManager {
 
 #[derive(Debug, Default)]
 struct Last {
+    is_ready: bool,
     status: String,
     ping: Option<Instant>,
 }
@@ -38,7 +39,8 @@ impl ServiceManager {
     pub(super) fn ready(&self, status: &str) {
         let status = one_line(status);
         tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
-        self.last().status = status;
+        let mut last = self.last();
+        (last.is_ready, last.status) = (true, status);
     }
 
     /// A reload begins; [`ready`](Self::ready) ends it, whether the file was taken or not. Both members go in one datagram: a manager
@@ -57,11 +59,11 @@ impl ServiceManager {
         self.last().status = status;
     }
 
-    /// One line for `systemctl status`; said only where it is another than the last.
+    /// One line for `systemctl status`; said only where it is another than the last, and not before the worker is ready.
     pub(super) fn status(&self, status: &str) {
         let status = one_line(status);
         let mut last = self.last();
-        if last.status != status {
+        if last.is_ready && last.status != status {
             tell(&[NotifyState::Status(&status)]);
             last.status = status;
         }

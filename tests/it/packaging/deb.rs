@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
+use super::service::Service;
 use super::{ok, ours, read, unit};
-use crate::support::tools;
+use crate::support::{Running, tools};
 
 /// The packages in a folder of their own.
 fn build(out: &Path) {
@@ -123,6 +125,22 @@ impl Installed {
         let kept = listed.lines().filter(|line| !line.starts_with("var/lib/dpkg/"));
         kept.map(str::to_owned).collect()
     }
+}
+
+#[test]
+fn the_installed_program_starts_as_its_unit_says_and_ends_at_sigterm() {
+    let installed = Installed::new();
+    let unit = fs::read_to_string(installed.path("lib/systemd/system/aboard.service")).unwrap();
+    let mut service = Service::new();
+    let line = &unit::settings(&unit, "ExecStart")[0];
+    let worker = Running::start(service.line(line, &installed.path("usr/bin/aboard")));
+    let ready = service.manager.wait_for("READY=1");
+    assert!(ready.contains("STATUS=1 schedule, next shop Mon 02:30 Europe/London"), "{ready}");
+    assert!(service.home.path("state/aboard.db").exists());
+    worker.signal(Signal::SIGTERM);
+    service.manager.wait_for("STOPPING=1");
+    let ended = worker.end();
+    assert_eq!(ended.said.code, Some(0), "{ended:?}");
 }
 
 #[test]

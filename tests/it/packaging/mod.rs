@@ -3,6 +3,7 @@
 mod deb;
 mod image;
 mod manifests;
+mod service;
 mod unit;
 
 use std::path::{Path, PathBuf};
