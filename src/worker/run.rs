@@ -30,7 +30,8 @@ use crate::registry::{ApiDocument, Commit, Counts, RegistryError, RunError, RunI
 pub async fn run(context: &Context, connection: &Connection, request: &Request) -> RunReport {
     // As an error, so that it is there whatever the log leaves out: a warning needs its run too.
     let span = tracing::error_span!("run", connection = connection.name, run_id = tracing::field::Empty);
-    from_claim_to_end(context, connection, request).instrument(span).await
+    // On the heap: it holds everything that a run does.
+    Box::pin(from_claim_to_end(context, connection, request)).instrument(span).await
 }
 
 async fn from_claim_to_end(context: &Context, connection: &Connection, request: &Request) -> RunReport {

@@ -46,6 +46,7 @@ impl ServiceManager {
     /// A reload begins; [`ready`](Self::ready) ends it, whether the file was taken or not. Both members go in one datagram: a manager
     /// that waits for the second would not find it in the next.
     pub(super) fn reloading(&self) {
+        self.last().is_ready = false;
         match NotifyState::monotonic_usec_now() {
             Ok(now) => tell(&[NotifyState::Reloading, now]),
             Err(error) => tracing::warn!("the monotonic clock could not be read: {error}"),
@@ -127,7 +128,7 @@ pub(super) fn status_line(status: &Status, rejected_since: Option<DateTime<Utc>>
         more => format!("{more} schedules"),
     };
     match (phase, next) {
-        (Phase::Stopping, _) => line = "stopping".to_owned(),
+        (Phase::Stopping, _) => "stopping".clone_into(&mut line),
         (Phase::WaitingForClock, _) => line += "; waiting for the clock to be set",
         (Phase::Starting | Phase::Running, Some(next)) => line += &next_words(next, now),
         (Phase::Starting | Phase::Running, None) => {}
@@ -181,10 +182,10 @@ mod tests {
         Status { phase: Phase::Running, ..Status::default() }
     }
 
-    fn nightly(local: &str) -> Option<NextDue> {
+    fn nightly(local: &str) -> NextDue {
         let due_at = DateTime::parse_from_rfc3339(local).unwrap().to_utc();
         let (connection, zone) = ("crm-nightly".to_owned(), "Europe/London".to_owned());
-        Some(NextDue { connection, due_at, local: local.to_owned(), zone })
+        NextDue { connection, due_at, local: local.to_owned(), zone }
     }
 
     fn run() -> RunInFlight {
@@ -193,7 +194,7 @@ mod tests {
 
     #[test]
     fn the_line_says_what_a_person_looks_for() {
-        let next = nightly("2026-07-06T02:30:00+01:00");
+        let next = Some(nightly("2026-07-06T02:30:00+01:00"));
         let status = Status { schedules: 14, next, running: vec![run()], ..idle() };
         assert_eq!(
             status_line(&status, Some(at("2026-07-05T14:02:31Z")), at("2026-07-05T22:30:00Z")),
@@ -219,7 +220,7 @@ mod tests {
     #[test]
     fn what_is_far_away_is_dated() {
         let now = at("2026-11-22T23:00:00Z");
-        let monthly = Status { schedules: 1, next: nightly("2026-12-28T02:30:00+00:00"), ..idle() };
+        let monthly = Status { schedules: 1, next: Some(nightly("2026-12-28T02:30:00+00:00")), ..idle() };
         assert_eq!(
             status_line(&monthly, None, now),
             "1 schedule, next crm-nightly Mon 28 Dec 02:30 Europe/London (in 35d)"
@@ -253,7 +254,7 @@ mod tests {
 
     #[test]
     fn the_watchdog_is_fed_at_half_its_limit_whatever_the_tick() {
-        assert_eq!(half(Duration::from_secs(60)), Some(Duration::from_secs(30)));
+        assert_eq!(half(Duration::from_mins(1)), Some(Duration::from_secs(30)));
         assert_eq!(half(Duration::ZERO), None);
         // Every tick length up to the interval keeps the distance between two pings well under the limit.
         let every = Duration::from_secs(30);

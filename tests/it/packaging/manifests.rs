@@ -60,6 +60,10 @@ fn the_builder_gets_no_schedule_file_registry_or_secret() {
     let text = read(".dockerignore");
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(lines[0], "*", "everything is left out that is not let in");
+    // They are in a folder that is let in.
+    for kept_out in ["packaging/schedules", "packaging/secrets"] {
+        assert!(lines.iter().rposition(|line| *line == kept_out) > lines.iter().position(|line| *line == "!packaging"));
+    }
     assert!(!lines.iter().any(|line| ["!schedules.toml", "!.", "!*", "!**"].contains(line)), "{lines:?}");
     for needed in ["Cargo.toml", "Cargo.lock", "src", "tests", "benches", "examples", "packaging"] {
         assert!(lines.contains(&format!("!{needed}").as_str()), "{needed}");
