@@ -60,6 +60,8 @@ tarball() {
 
 deb() {
     local architecture tree=$work/deb
+    # Whoever publishes a package answers for it.
+    local maintainer="${DEBFULLNAME:-aboard maintainers} <${DEBEMAIL:-aboard@localhost}>"
     architecture=$(dpkg --print-architecture)
     local doc=$tree/usr/share/doc/aboard
     install -D -m 0755 "$binary" "$tree/usr/bin/aboard"
@@ -72,11 +74,24 @@ deb() {
     install -D -m 0644 "$made/completions/aboard.zsh" "$tree/usr/share/zsh/vendor-completions/_aboard"
     install -D -m 0644 "$made/completions/aboard.fish" "$tree/usr/share/fish/vendor_completions.d/aboard.fish"
     install -D -m 0644 schedules.example.toml "$doc/examples/schedules.example.toml"
-    install -D -m 0644 README.md "$doc/README.md"
-    gzip --no-name --best --stdout CHANGELOG.md > "$doc/changelog.gz"
-    printf '%s\n' 'aboard is licensed under the Apache License, Version 2.0; on Debian systems' \
-        'its text is in /usr/share/common-licenses/Apache-2.0.' > "$doc/copyright"
-    chmod 0644 "$doc"/*
+    install -m 0644 README.md CHANGELOG.md "$doc"
+    # Debian's own form of a changelog has to be there; what changed stands in ours.
+    gzip --no-name --best > "$doc/changelog.gz" <<CHANGELOG
+aboard ($version) unstable; urgency=medium
+
+  * What changed is in CHANGELOG.md beside this file.
+
+ -- $maintainer  $(date --rfc-email --date="@$epoch")
+CHANGELOG
+    cat > "$doc/copyright" <<'COPYRIGHT'
+Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+
+Files: *
+Copyright: 2026 the aboard authors
+License: Apache-2.0
+ On Debian systems the text of the Apache License, Version 2.0, is in
+ /usr/share/common-licenses/Apache-2.0.
+COPYRIGHT
 
     # The newest symbol that the program takes from the C library says which one it needs.
     local libc
@@ -86,7 +101,7 @@ deb() {
 Package: aboard
 Version: $version
 Architecture: $architecture
-Maintainer: aboard maintainers <aboard@localhost>
+Maintainer: $maintainer
 Installed-Size: $(du -sk --apparent-size --exclude=DEBIAN "$tree" | cut -f 1)
 Depends: libc6 (>= ${libc#GLIBC_}), libgcc-s1, ca-certificates, tzdata
 Section: admin

@@ -136,6 +136,5 @@ fn the_journal_is_left_the_time_and_told_the_level() {
     }
     // A terminal of a session that systemd started has the variable too.
     let text = said_to_the_journal(&home, false);
-    let year = chrono::Datelike::year(&chrono::Utc::now());
-    assert!(text.lines().all(|line| line.starts_with(&format!("{year}-"))), "{text}");
+    assert!(!text.is_empty() && text.lines().all(|line| line.starts_with("20")), "each begins with its date: {text}");
 }

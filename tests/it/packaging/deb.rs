@@ -114,9 +114,8 @@ impl Installed {
         let mut command = Command::new(tools::debian("dpkg", "dpkg"));
         command.arg(format!("--root={}", self.root.path().display()));
         command.args(["--force-not-root", "--force-script-chrootless", "--force-depends", "--log=/dev/null", action]);
-        // Where dpkg looks for what its scripts need.
-        let path = std::env::var("PATH").unwrap();
-        ok(command.arg(what).env("PATH", format!("{path}:/usr/sbin:/sbin")))
+        // dpkg looks there for what its scripts need.
+        ok(command.arg(what).env("PATH", tools::path()))
     }
 
     fn files(&self) -> BTreeSet<String> {
@@ -153,7 +152,9 @@ fn the_package_installs_enables_and_leaves_a_persons_files_when_it_goes() {
         ("usr/share/bash-completion/completions/aboard", 0o644),
         ("usr/share/zsh/vendor-completions/_aboard", 0o644),
         ("usr/share/fish/vendor_completions.d/aboard.fish", 0o644),
+        ("usr/share/doc/aboard/examples", 0o755),
         ("usr/share/doc/aboard/examples/schedules.example.toml", 0o644),
+        ("usr/share/doc/aboard/changelog.gz", 0o644),
     ] {
         let file = fs::metadata(installed.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(file.permissions().mode() & 0o7777, mode, "{name}");

@@ -75,8 +75,7 @@ impl Container {
             exec unshare --pid --fork --kill-child --mount-proc --root="$ROOT" --wd=/ --setgid 65532 --setuid 65532 "$@"
         "#;
         command.args(["--mount", "--", "sh", "-euc", script, "sh", "/usr/bin/aboard"]).args(words);
-        let path = std::env::var("PATH").unwrap();
-        command.env_clear().env("PATH", format!("{path}:/usr/sbin:/sbin"));
+        command.env_clear().env("PATH", tools::path());
         command.env("ROOT", self.root.path()).env("VOLUMES", self.volumes.path());
         for setting in image_environment() {
             let (name, value) = setting.split_once('=').unwrap();
@@ -138,6 +137,7 @@ fn as_process_one_without_a_name_on_a_read_only_root_it_follows_its_schedules_an
     kill(one, Signal::SIGTERM).unwrap();
     let ended = worker.end();
     assert_eq!(ended.said.code, Some(0), "{ended:?}");
+    assert!(ended.said.stderr.contains("tz_source=\"system\""), "the image has zone data: {ended:?}");
 }
 
 #[test]

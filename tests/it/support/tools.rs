@@ -1,5 +1,6 @@
 //! Programs of Debian packages that tests need: found, or installed once, whoever comes first.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,9 +14,14 @@ pub(crate) fn debian(program: &str, package: &str) -> PathBuf {
 }
 
 fn find(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
-    folders.map(|folder| folder.join(program)).find(|file| file.is_file())
+    std::env::split_paths(&path()).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// Where programs are looked for, those for administrators included.
+pub(crate) fn path() -> OsString {
+    let mut path = aboard::environment::path("PATH").unwrap_or_default();
+    path.push(":/usr/sbin:/sbin");
+    path
 }
 
 fn install(program: &str, package: &str) -> Result<PathBuf, String> {
