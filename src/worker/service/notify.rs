@@ -25,6 +25,7 @@ pub(super) struct ServiceManager {
 #[derive(Debug, Default)]
 struct Last {
     is_ready: bool,
+    is_stopping: bool,
     status: String,
     ping: Option<Instant>,
 }
@@ -38,26 +39,35 @@ impl ServiceManager {
     /// Start or reload is over: schedules are armed.
     pub(super) fn ready(&self, status: &str) {
         let status = one_line(status);
-        tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
         let mut last = self.last();
+        // A reload that ends after that is nobody's business.
+        if last.is_stopping {
+            return;
+        }
+        tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
         (last.is_ready, last.status) = (true, status);
     }
 
     /// A reload begins; [`ready`](Self::ready) ends it, whether the file was taken or not. Both members go in one datagram: a manager
     /// that waits for the second would not find it in the next.
     pub(super) fn reloading(&self) {
-        self.last().is_ready = false;
+        let mut last = self.last();
+        if last.is_stopping {
+            return;
+        }
+        last.is_ready = false;
         match NotifyState::monotonic_usec_now() {
             Ok(now) => tell(&[NotifyState::Reloading, now]),
             Err(error) => tracing::warn!("the monotonic clock could not be read: {error}"),
         }
     }
 
-    /// The worker ends. Nothing must be said of readiness after it.
+    /// The worker ends: it says no more of readiness.
     pub(super) fn stopping(&self, status: &str) {
         let status = one_line(status);
+        let mut last = self.last();
         tell(&[NotifyState::Stopping, NotifyState::Status(&status)]);
-        self.last().status = status;
+        *last = Last { is_stopping: true, is_ready: false, status, ping: last.ping };
     }
 
     /// One line for `systemctl status`; said only where it is another than the last, and not before the worker is ready.

@@ -106,6 +106,40 @@ fn the_manager_is_told_when_the_worker_is_armed_that_it_lives_and_that_it_ends()
 }
 
 #[test]
+fn a_reload_is_told_in_one_datagram_with_its_time_and_ends_in_readiness_whatever_came_of_it() {
+    let mut service = Service::new();
+    let clock = Clock::at("2026-11-22T22:30:00Z");
+    let mut worker = Running::start(clock.given(service.command(&["run"])));
+    service.manager.wait_for("READY=1");
+    worker.wait_until_said("following");
+
+    let good = fs::read_to_string(service.home.path("etc/schedules.toml")).unwrap();
+    let mut before = None;
+    let sideways = good.replace("time = \"02:30\"", "time = \"03:45\"");
+    for (text, status) in [
+        (sideways.as_str(), "STATUS=1 schedule, next shop Mon 03:45 Europe/London (in 5h)"),
+        (
+            "[connections.shop]\n",
+            "STATUS=1 schedule, next shop Mon 03:45 Europe/London (in 5h); file rejected since 22:3",
+        ),
+        (good.as_str(), "STATUS=1 schedule, next shop Mon 02:30 Europe/London (in 3h)"),
+    ] {
+        service.home.write("etc/schedules.toml", text);
+        worker.signal(Signal::SIGHUP);
+        let begins = service.manager.wait_for("RELOADING=1");
+        let lines: Vec<&str> = begins.lines().collect();
+        let micros = lines[1].strip_prefix("MONOTONIC_USEC=").and_then(|micros| micros.parse::<u64>().ok());
+        assert!(lines.len() == 2 && micros > before, "{begins}");
+        before = micros;
+        // The file's change is seen by itself too, before or after.
+        let expected = format!("READY=1\n{status}");
+        while !service.manager.wait_for("READY=1").starts_with(&expected) {}
+    }
+    worker.signal(Signal::SIGTERM);
+    assert_eq!(worker.end().said.code, Some(0));
+}
+
+#[test]
 fn a_worker_that_cannot_begin_is_never_ready() {
     let mut service = Service::new();
     service.home.write("etc/schedules.toml", "[connections.shop]\n");
