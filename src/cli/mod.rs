@@ -45,6 +45,7 @@ use tokio::runtime::Runtime;
 pub use exit::{Exit, Failure};
 
 use args::{Cli, Command, Format};
+use logging::Usual;
 use output::Output;
 
 /// Runs one command line and says how it ended.
@@ -57,7 +58,8 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
             return if error.use_stderr() || shown.is_err() { Exit::Usage } else { Exit::Done };
         }
     };
-    logging::start(&cli.global);
+    let usual = if matches!(cli.command, Command::Run) { Usual::Runs } else { Usual::Warnings };
+    logging::start(&cli.global, usual);
     #[cfg(debug_assertions)]
     if let Err(failure) = arm_crash() {
         return complain(&failure);
