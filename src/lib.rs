@@ -17,6 +17,7 @@
 //! | [`plan`] | what a run would do: a pure function and its truth table |
 //! | [`discovery`] | everything that talks to AWS |
 //! | [`registry`] | everything that talks to SQLite |
+//! | [`http`] | health, metrics and the API of the running worker |
 //! | [`worker`] | runs and approvals: the only place that joins the two |
 //! | [`cli`] | the command line |
 //! | [`clock`], [`environment`], [`secret`] | the only readers of the clock, of the environment, and of secrets |
@@ -30,6 +31,7 @@ pub mod clock;
 pub mod config;
 pub mod discovery;
 pub mod environment;
+pub mod http;
 pub mod inventory;
 pub mod plan;
 pub mod registry;

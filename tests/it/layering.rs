@@ -29,10 +29,11 @@ const NOT_IN_CORE: [&str; 20] = [
 const CORE: [&str; 3] = ["config", "inventory.rs", "plan"];
 
 /// Edges know the core and nothing of each other; the worker joins them and knows no command line.
-const EDGES: [(&str, &[&str]); 3] = [
+const EDGES: [(&str, &[&str]); 4] = [
     ("worker", &["crate::cli"]),
-    ("discovery", &["crate::registry", "crate::worker", "crate::cli"]),
-    ("registry", &["crate::discovery", "crate::worker", "crate::cli"]),
+    ("discovery", &["crate::registry", "crate::http", "crate::worker", "crate::cli"]),
+    ("registry", &["crate::discovery", "crate::http", "crate::worker", "crate::cli"]),
+    ("http", &["crate::discovery", "crate::registry", "crate::worker", "crate::cli"]),
 ];
 
 fn sources(under: &Path) -> Vec<(PathBuf, String)> {
