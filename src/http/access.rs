@@ -120,7 +120,9 @@ async fn verify(site: &Site, token: &[u8]) -> Result<Verdict, Problem> {
 fn addressed_locally(head: &Parts) -> bool {
     let headers = head.headers.get_all(header::HOST).iter();
     let named = headers.map(|value| value.to_str().ok().and_then(|text| Authority::from_str(text).ok()));
-    named.chain(head.uri.authority().cloned().map(Some)).all(|name| name.is_some_and(|name| is_local(name.host())))
+    named
+        .chain(head.uri.authority().cloned().map(Some))
+        .all(|name| name.is_some_and(|name| !name.as_str().contains('@') && is_local(name.host())))
 }
 
 fn is_local(host: &str) -> bool {
@@ -144,7 +146,7 @@ mod tests {
             assert!(addressed_locally(&head("/", &[host])), "{host}");
         }
         for host in
-            ["evil.example", "localhost.evil.example:9847", "127.0.0.1.evil.example", "", "a b", "user@localhost:x"]
+            ["evil.example", "localhost.evil.example:9847", "127.0.0.1.evil.example", "", "a b", "user@localhost"]
         {
             assert!(!addressed_locally(&head("/", &[host])), "{host}");
         }

@@ -111,6 +111,7 @@ async fn asked<T: DeserializeOwned + Default>(body: Body) -> Result<T, Problem> 
     if bytes.is_empty() {
         return Ok(T::default());
     }
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Problem::bad_request(format!("the body is not as it must be: {error}")))
+    // By way of an object, for a list would do for its members.
+    let object = serde_json::from_slice(&bytes).and_then(|object| serde_json::from_value(Value::Object(object)));
+    object.map_err(|error| Problem::bad_request(format!("the body is not as it must be: {error}")))
 }

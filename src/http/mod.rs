@@ -24,3 +24,6 @@ pub use backend::{
 };
 pub use openapi::document as openapi;
 pub use server::{BindError, Server};
+
+#[cfg(test)]
+mod tests;

@@ -109,8 +109,8 @@ fn worker(page: &mut Page<'_>, figures: &Figures) -> fmt::Result {
         "Time since the dispatcher last looked at its schedules.",
         figures.tick_age,
     )?;
-    let steps = [([("", ""); 0], figures.clock_steps)];
-    page.counters("aboard_clock_steps", "Steps of the wall clock that were noticed.", steps)?;
+    page.family("aboard_clock_steps", MetricType::Counter, "Steps of the wall clock that were noticed.")?
+        .encode_counter::<NoLabelSet, _, f64>(&figures.clock_steps, None)?;
     page.gauge("aboard_runs_in_flight", "Runs of this process that have not ended.", float(figures.runs_in_flight))
 }
 
