@@ -188,7 +188,7 @@ async fn walk<W: Write>(
         cancel: CancellationToken::new(),
         clock: clock::now,
     };
-    let _signals = signals::cancel_on_interrupt(context.cancel.clone());
+    let _signals = signals::cancel_on_interrupt(context.cancel.clone(), signals::ENDING);
     // A question and a bar would write over each other.
     let asks = requests.iter().any(|(_, request)| request.pick.is_some());
     let bar = Bar::follow(progress, global.quiet || asks);
