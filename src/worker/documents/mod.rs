@@ -1,0 +1,9 @@
+//! The JSON documents that commands print and the API serves: made here for both, so that they cannot differ.
+
+mod apis;
+mod connections;
+mod runs;
+
+pub use apis::Watch;
+pub use connections::{credentials_kind, connection, region_list, schedule_in_words};
+pub use runs::{run, run_with_scopes};
