@@ -5,6 +5,7 @@
 mod approve;
 pub mod args;
 mod check;
+mod due;
 mod exit;
 mod explain;
 mod fold;
@@ -120,7 +121,7 @@ async fn carry_out<W: Write>(cli: &Cli, begun: Instant, output: &mut Output<W>) 
     }
     match command {
         Command::Run => run::run(global, begun).await,
-        Command::Check => check::check(global, output),
+        Command::Check { next } => check::check(global, *next, output),
         Command::Test(which) => test::test(global, which, output).await,
         Command::Discover(discover) => walk::discover(global, discover, output).await,
         Command::Onboard(onboard) => walk::onboard(global, onboard, output).await,

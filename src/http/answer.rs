@@ -21,13 +21,14 @@ pub(super) struct Problem {
 }
 
 /// Every kind of problem with its status, for the document that describes the API.
-pub(super) const KINDS: [(&str, u16); 12] = [
+pub(super) const KINDS: [(&str, u16); 13] = [
     ("bad_request", 400),
     ("unauthorized", 401),
     ("forbidden", 403),
     ("not_found", 404),
     ("method_not_allowed", 405),
     ("timed_out", 408),
+    ("conflict", 409),
     ("too_large", 413),
     ("misdirected", 421),
     ("file_rejected", 422),
@@ -59,6 +60,7 @@ impl From<Refusal> for Problem {
         let kind = match refusal.kind {
             RefusalKind::BadRequest => "bad_request",
             RefusalKind::NotFound => "not_found",
+            RefusalKind::Conflict => "conflict",
             RefusalKind::FileRejected => "file_rejected",
             RefusalKind::Unavailable => "unavailable",
             RefusalKind::Failed => "failed",

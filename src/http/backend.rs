@@ -158,6 +158,8 @@ pub enum RefusalKind {
     BadRequest,
     /// There is no such thing: `not_found`, 404.
     NotFound,
+    /// Something else stands in the way: `conflict`, 409.
+    Conflict,
     /// The schedule file is not as it must be: `file_rejected`, 422.
     FileRejected,
     /// Not now: `unavailable`, 503.

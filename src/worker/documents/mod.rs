@@ -2,8 +2,10 @@
 
 mod apis;
 mod connections;
+mod outlook;
 mod runs;
 
 pub use apis::Watch;
-pub use connections::{credentials_kind, connection, region_list, schedule_in_words};
+pub use connections::{Known, connection, credentials_kind, region_list, schedule_in_words};
+pub use outlook::{Outlook, Shown};
 pub use runs::{run, run_with_scopes};

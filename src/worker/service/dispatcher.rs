@@ -153,7 +153,7 @@ impl Dispatcher {
         self.beats = self.beats.wrapping_add(1);
         if self.beats.is_multiple_of(ZONES_EVERY) && self.zones.has_changed() {
             self.zones.reload();
-            tracing::info!(source = %self.zones.source(), version = self.zones.version(), "zone data changed");
+            tracing::info!(source = self.zones.source().as_str(), version = self.zones.version(), "zone data changed");
             self.planned = false;
         }
     }
@@ -551,7 +551,7 @@ impl Dispatcher {
             running: self.flights.values().map(flight).collect(),
             queued: self.queue.len(),
             clock_steps: self.clock_steps,
-            tz_source: self.zones.source().to_string(),
+            tz_source: self.zones.source().as_str().to_owned(),
             tz_version: self.zones.version().to_owned(),
             ticked_at: self.service.now(),
             trouble: self.trouble.clone(),
