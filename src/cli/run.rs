@@ -57,6 +57,6 @@ fn second(registry: &Registry, holder: &LockedBy) -> Failure {
 fn failure(error: ServeError) -> Failure {
     match error {
         ServeError::Registry(error) => error.into(),
-        error @ ServeError::Alarm(_) => Failure::failed(error.to_string()),
+        error @ (ServeError::Alarm(_) | ServeError::Http(_)) => Failure::failed(error.to_string()),
     }
 }

@@ -104,7 +104,8 @@ async fn what_a_change_carries_must_be_understood_whole() {
 #[test]
 fn every_kind_of_problem_has_a_status() {
     use RefusalKind as Kind;
-    for kind in [Kind::BadRequest, Kind::NotFound, Kind::Conflict, Kind::FileRejected, Kind::Unavailable, Kind::Failed] {
+    for kind in [Kind::BadRequest, Kind::NotFound, Kind::Conflict, Kind::FileRejected, Kind::Unavailable, Kind::Failed]
+    {
         let problem = crate::http::answer::Problem::from(super::Refusal::new(kind, "x"));
         let debug = format!("{problem:?}");
         assert!(KINDS.iter().any(|(name, _)| debug.contains(&format!("{name:?}"))), "{debug}");

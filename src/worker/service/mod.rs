@@ -11,10 +11,12 @@
 //! only one that starts scheduled runs, and every due instant passes through it once.
 
 mod alarm;
+mod backend;
 mod clock_watch;
 mod dispatcher;
 mod entries;
 mod jobs;
+mod ledger;
 mod status;
 
 use std::path::{Path, PathBuf};
@@ -28,13 +30,15 @@ use tokio_util::sync::CancellationToken;
 
 pub use status::{NextDue, Phase, RunInFlight, Status};
 
-use super::book::{SharedRegistry, Shelf};
+use super::book::{self, SharedRegistry, Shelf};
 use super::context::Context;
 use crate::config::Config;
 use crate::discovery::{Aws, Progress};
+use crate::http::Server;
 use crate::registry::locks::Lock;
 use crate::registry::{Registry, RegistryError};
 use crate::zones::ZoneData;
+use backend::Desk;
 use dispatcher::Dispatcher;
 
 /// What the worker is given.
@@ -64,6 +68,9 @@ pub enum ServeError {
     /// The registry refused what a start needs.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// `[http]` cannot listen.
+    #[error(transparent)]
+    Http(#[from] crate::http::BindError),
     /// The alarm could not be set up.
     #[error("the alarm of the worker cannot be set up: {0}")]
     Alarm(#[from] tokio_cron_scheduler::JobSchedulerError),
@@ -198,6 +205,11 @@ impl Service {
 /// It could not begin.
 pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), ServeError> {
     let Settings { config, file, registry, lock, aws, zones, clock, begun } = settings;
+    // Before anything is begun: a port that is taken is a start that failed.
+    let http = match &config.http {
+        Some(http) => Some((Server::bind(http.listen).await?, zones.again())),
+        None => None,
+    };
     let (mail, mailbox) = mpsc::channel(16);
     let status = Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -219,6 +231,16 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         mail,
         stop: stop.clone(),
     }));
+    let http = match http {
+        Some((server, zones)) => {
+            let opened = service.clone();
+            let desk = book::away(move || Desk::open(opened, zones)).await?;
+            // It answers until the last run has ended.
+            let end = CancellationToken::new();
+            Some((tokio::spawn(server.serve(Arc::new(desk), end.clone())), end))
+        }
+        None => None,
+    };
     let mut dispatcher = Dispatcher::new(service.clone(), zones, mailbox).await?;
     dispatcher.begin().await?;
     let armed_after = begun.elapsed();
@@ -235,6 +257,10 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         told.file.display(),
     );
     dispatcher.run().await;
+    if let Some((serving, end)) = http {
+        end.cancel();
+        let _ended = serving.await;
+    }
     tracing::info!("stopped");
     // Until now no other worker may begin.
     drop(lock);
