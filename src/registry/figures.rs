@@ -95,6 +95,18 @@ impl Reader {
         })
     }
 
+    /// The runs that count as running.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn under_way(&self) -> Result<BTreeSet<RunId>, RegistryError> {
+        self.read(|sql| {
+            let mut statement = sql.prepare_cached("SELECT id FROM runs WHERE outcome = 'running'")?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
     /// Runs after `after`, and those of `open`, whether they have ended or not.
     ///
     /// # Errors

@@ -44,8 +44,7 @@ impl Desk {
     /// # Errors
     /// What SQLite and the disk may refuse.
     pub(super) fn open(service: Service, zones: ZoneData) -> Result<Self, RegistryError> {
-        let mut ledger = Ledger::open(Registry::open_read(service.registry_path())?)?;
-        ledger.catch_up(&service.config())?;
+        let ledger = Ledger::open(Registry::open_read(service.registry_path())?)?;
         let token = service.config().http.as_ref().and_then(|http| http.token.clone());
         Ok(Self {
             service,

@@ -67,15 +67,14 @@ struct Counted {
 }
 
 impl Ledger {
-    /// Begins to count with what comes next.
+    /// Begins to count with what comes next. Quick: schedules wait for it to be armed.
     ///
     /// # Errors
     /// What SQLite and the disk may refuse.
     pub(super) fn open(reader: Reader) -> Result<Self, RegistryError> {
         let (runs_until, dues_until) = reader.newest()?;
         // What is under way now ends under our eyes.
-        let under_way = reader.runs_since(0, &BTreeSet::new())?.into_iter();
-        let open_runs = under_way.filter(|run| run.outcome == Outcome::Running).map(|run| run.run_id).collect();
+        let open_runs = reader.under_way()?;
         let open_dues = reader.open_dues()?.into_iter().map(|due| due.due_id).collect();
         Ok(Self {
             reader,
@@ -102,6 +101,14 @@ impl Ledger {
     /// # Errors
     /// What SQLite and the disk may refuse; what was counted before stands.
     pub(super) fn catch_up(&mut self, config: &Config) -> Result<(), RegistryError> {
+        // A connection that left takes what was counted with it.
+        self.counted.retain(|name, _| config.connections.contains_key(name));
+        for name in
+            config.connections.keys().filter(|name| !self.counted.contains_key(*name)).cloned().collect::<Vec<_>>()
+        {
+            let last_success = self.reader.last_success(&name)?;
+            self.counted.insert(name, Counted { last_success, ..Counted::default() });
+        }
         let version = self.reader.data_version()?;
         if self.version != Some(version) {
             self.follow_runs()?;
@@ -111,14 +118,6 @@ impl Ledger {
             self.pauses = self.reader.pauses()?;
             self.stale = true;
             self.version = Some(version);
-        }
-        // A connection that left takes what was counted with it.
-        self.counted.retain(|name, _| config.connections.contains_key(name));
-        for name in
-            config.connections.keys().filter(|name| !self.counted.contains_key(*name)).cloned().collect::<Vec<_>>()
-        {
-            let last_success = self.reader.last_success(&name)?;
-            self.counted.insert(name, Counted { last_success, ..Counted::default() });
         }
         let rested = |(at, took): &(Instant, Duration)| at.elapsed() >= *took * REST;
         if self.stale && self.tallied.as_ref().is_none_or(rested) {
