@@ -12,6 +12,7 @@ mod config_properties;
 mod config_schema;
 mod contract;
 mod crash;
+mod http;
 mod interrupt;
 mod layering;
 mod looks;

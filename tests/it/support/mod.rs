@@ -4,11 +4,13 @@ pub(crate) mod aboard;
 pub(crate) mod book;
 pub(crate) mod clock;
 pub(crate) mod network;
+pub(crate) mod promtool;
 pub(crate) mod running;
 pub(crate) mod schedules;
 pub(crate) mod server;
 pub(crate) mod shop;
 pub(crate) mod venv;
+pub(crate) mod web;
 
 pub(crate) use aboard::{CANARY, Home, Said};
 pub(crate) use network::{Proxy, Tls};

@@ -105,6 +105,13 @@ impl Running {
         }
     }
 
+    /// Waits until it has said this on standard error, and gives the word that follows.
+    pub(crate) fn word_after(&mut self, text: &str) -> String {
+        self.wait_until_said(text);
+        let (_, after) = self.said.split_once(text).unwrap();
+        after.split_whitespace().next().unwrap().to_owned()
+    }
+
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Ended {
         let stdout = self.stdout.recv_timeout(LONG).unwrap_or_else(|error| {
