@@ -102,6 +102,12 @@ impl ZoneData {
         Self { source, version, other_version, folder, seen, read: Mutex::default() }
     }
 
+    /// The same folder's data as it is now.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self::load(Some(&self.folder))
+    }
+
     /// Which data is used.
     #[must_use]
     pub fn source(&self) -> Source {
@@ -138,17 +144,6 @@ impl ZoneData {
             ))
         });
         broken.collect()
-    }
-
-    /// The same, read anew.
-    #[must_use]
-    pub fn again(&self) -> Self {
-        Self::load(Some(&self.folder))
-    }
-
-    /// Reads it anew.
-    pub fn reload(&mut self) {
-        *self = self.again();
     }
 
     /// Whether the system's data is other than it was when this was loaded, or a zone's file when it was read.

@@ -128,7 +128,7 @@ impl Backend for Desk {
         let (config, status, now) = (self.service.config(), self.service.status(), self.service.now());
         let mut zones = held(&self.zones);
         if zones.version() != status.tz_version {
-            zones.reload();
+            *zones = zones.anew();
         }
         let mut ledger = held(&self.ledger);
         let trouble = ledger.catch_up(&config).err().map(|error| error.to_string());

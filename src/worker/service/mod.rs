@@ -207,7 +207,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
     let Settings { config, file, registry, lock, aws, zones, clock, begun } = settings;
     // Before anything is begun: a port that is taken is a start that failed.
     let http = match &config.http {
-        Some(http) => Some((Server::bind(http.listen).await?, zones.again())),
+        Some(http) => Some((Server::bind(http.listen).await?, zones.anew())),
         None => None,
     };
     let (mail, mailbox) = mpsc::channel(16);

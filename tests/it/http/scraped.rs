@@ -134,7 +134,9 @@ fn runs_are_counted_as_they_come_and_a_scrape_waits_for_none() {
     assert_eq!(after["aboard_clock_steps_total"], 1.0);
 
     // A run by hand in another process counts as well.
-    timed.sim.update(|world| world.rest(ACCOUNT, REGION, RestApi::new("new").id("newapi0001").stage("prod")));
+    timed
+        .sim
+        .change(|world| world.region(ACCOUNT, REGION).add_rest(RestApi::new("new").id("newapi0001").stage("prod")));
     timed.home.ok(&["onboard", "shop"]);
     let after = until(&site, "the run by hand", |samples| samples[run] == 2.0);
     assert_eq!(after["aboard_apis{state=\"onboarded\"}"], 4.0);
