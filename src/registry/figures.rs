@@ -192,7 +192,7 @@ impl Reader {
         })
     }
 
-    /// Counts what stands in the registry: some 100 ms for a million APIs.
+    /// Counts what stands in the registry, which takes up to a second for a million APIs and as many deliveries.
     ///
     /// # Errors
     /// What SQLite and the disk may refuse.

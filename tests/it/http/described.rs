@@ -1,5 +1,8 @@
 //! Every answer is held against the description that is served with it.
 
+use std::collections::BTreeSet;
+
+use aboard::registry::{Outcome, Trigger};
 use chrono::DateTime;
 use serde_json::{Value, json};
 
@@ -104,6 +107,20 @@ fn every_path_answers_what_the_description_says() {
         assert_eq!(as_described(&site, &document, ("get", path), asked, "").0, status);
     }
     site.stop();
+}
+
+#[test]
+fn the_words_of_runs_are_those_of_the_registry() {
+    let schemas = &aboard::http::openapi()["components"]["schemas"];
+    let of = |schema: &str, member: &str| -> BTreeSet<&str> {
+        let words = schemas[schema]["properties"][member]["enum"].as_array().unwrap();
+        words.iter().filter_map(Value::as_str).collect()
+    };
+    for schema in ["Run", "RunWithScopes"] {
+        assert_eq!(of(schema, "trigger"), Trigger::ALL.map(Trigger::as_str).into());
+        assert_eq!(of(schema, "outcome"), Outcome::ALL.map(Outcome::as_str).into());
+    }
+    assert_eq!(of("Connection", "last_outcome"), Outcome::ALL.map(Outcome::as_str).into());
 }
 
 #[test]

@@ -41,8 +41,8 @@ fn the_api_answers_what_the_commands_print() {
     for (query, words, count) in [
         ("state=onboarded", &["--state", "onboarded"][..], 3),
         ("connection=hand", &["--connection", "hand"], 3),
-        ("decision=excluded", &["--decision", "excluded"], 2),
-        ("reason=no_matching_stage", &["--reason", "no_matching_stage"], 2),
+        ("decision=already_onboarded", &["--decision", "already_onboarded"], 3),
+        ("reason=no_longer_matches", &["--reason", "no_longer_matches"], 2),
         ("protocol=websocket", &["--protocol", "websocket"], 1),
         ("region=eu-west-2", &["--region", "eu-west-2"], 0),
         ("account=111122223333&name=*b*", &["--account", "111122223333", "--name", "*b*"], 1),
