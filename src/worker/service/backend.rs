@@ -9,7 +9,8 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::ledger::Ledger;
-use super::{Phase, Service};
+use super::reload::ReloadCount;
+use super::{Phase, ReloadReport, ReloadResult, ReloadState, ReloadTrigger, Service};
 use crate::config::{Config, Connection, SecretRef};
 use crate::http::{
     ApisQuery, Backend, Figures, Health, Listing, Paging, PauseRequest, Refusal, RefusalKind, ReloadFigures, RunsQuery,
@@ -32,8 +33,6 @@ pub(super) struct Desk {
     service: Service,
     zones: Mutex<ZoneData>,
     ledger: Mutex<Ledger>,
-    /// The token that the file named last; a file that no longer has `[http]` needs a restart to take effect.
-    token: Mutex<Option<SecretRef>>,
     /// Why the last scrape could not read the registry.
     trouble: Mutex<Option<String>>,
 }
@@ -45,14 +44,7 @@ impl Desk {
     /// What SQLite and the disk may refuse.
     pub(super) fn open(service: Service, zones: ZoneData) -> Result<Self, RegistryError> {
         let ledger = Ledger::open(Registry::open_read(service.registry_path())?)?;
-        let token = service.config().http.as_ref().and_then(|http| http.token.clone());
-        Ok(Self {
-            service,
-            zones: Mutex::new(zones),
-            ledger: Mutex::new(ledger),
-            token: Mutex::new(token),
-            trouble: Mutex::default(),
-        })
+        Ok(Self { service, zones: Mutex::new(zones), ledger: Mutex::new(ledger), trouble: Mutex::default() })
     }
 
     fn reader(&self) -> Result<Reader, Refusal> {
@@ -60,8 +52,11 @@ impl Desk {
     }
 
     fn reload_figures(&self) -> ReloadFigures {
-        let status = self.service.status();
-        ReloadFigures { successful: true, last_success: Some(status.started_at), ..ReloadFigures::default() }
+        let ReloadState { ok, loaded_at, hash, counts, .. } = self.service.reload_state();
+        let total = counts.into_iter().map(|ReloadCount { result, trigger, count }| {
+            ((trigger.as_str().to_owned(), result.as_str().to_owned()), count)
+        });
+        ReloadFigures { successful: ok, last_success: Some(loaded_at), hash, total: total.collect() }
     }
 
     /// The entry of one connection.
@@ -101,11 +96,8 @@ impl Desk {
 
 impl Backend for Desk {
     fn token(&self) -> Option<SecretRef> {
-        let mut token = held(&self.token);
-        if let Some(http) = &self.service.config().http {
-            token.clone_from(&http.token);
-        }
-        token.clone()
+        // What the file says of [http] counts from the next start; what the reference leads to counts at once.
+        self.service.config().http.as_ref()?.token.clone()
     }
 
     fn health(&self) -> Health {
@@ -115,6 +107,10 @@ impl Backend for Desk {
         let mut note = |is: bool, word: &str| degraded.extend(is.then(|| word.to_owned()));
         note(status.phase == Phase::WaitingForClock, "waiting_for_clock");
         note(status.trouble.is_some(), "registry_trouble");
+        let reload = self.service.reload_state();
+        note(!reload.ok, "file_rejected");
+        note(reload.detached, "file_detached");
+        note(!reload.needs_restart.is_empty(), "needs_restart");
         Health {
             // While it stops it waits for its runs, however long they take to their next commit.
             ticking: tick_age < TICK_LIMIT || status.phase == Phase::Stopping,
@@ -188,9 +184,9 @@ impl Backend for Desk {
         Ok(documents::run_with_scopes(&run, &scopes))
     }
 
-    fn reload(&self, _accept: bool, _by: String) -> BoxFuture<'static, Result<Value, Refusal>> {
-        let refusal = Refusal::new(RefusalKind::Unavailable, "this worker cannot reload yet");
-        Box::pin(async move { Err(refusal) })
+    fn reload(&self, accept: bool, by: String) -> BoxFuture<'static, Result<Value, Refusal>> {
+        let service = self.service.clone();
+        Box::pin(async move { reloaded(service.reload(ReloadTrigger::Command, accept, Some(by)).await) })
     }
 
     fn pause(&self, connection: &str, pause: &PauseRequest, by: &str) -> Result<Value, Refusal> {
@@ -239,6 +235,19 @@ fn unreadable(error: RegistryError) -> Refusal {
         _ => RefusalKind::Failed,
     };
     Refusal::new(kind, error.to_string())
+}
+
+fn reloaded(report: ReloadReport) -> Result<Value, Refusal> {
+    let failed = |kind| Refusal::new(kind, report.errors.join("\n"));
+    match report.result {
+        ReloadResult::Applied | ReloadResult::Unchanged => Ok(json!(report)),
+        ReloadResult::Rejected => {
+            Err(failed(RefusalKind::FileRejected).hint("the file that was in force stays; aboard check shows the same"))
+        }
+        ReloadResult::NeedsAccept => {
+            Err(failed(RefusalKind::Conflict).hint("send {\"accept\":true} if that is meant; what was in force stays"))
+        }
+    }
 }
 
 /// The first `limit` of a list, and the cursor of the last of them where there are more.

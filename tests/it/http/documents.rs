@@ -79,6 +79,49 @@ fn what_is_asked_wrongly_is_explained() {
 }
 
 #[test]
+fn a_reload_answers_what_changed_or_why_it_was_refused_and_shows_in_health_and_metrics() {
+    let (_sim, home, site) = open();
+    assert_eq!(site.post("/api/v1/reload", "").json()["result"], "unchanged");
+    let good = std::fs::read_to_string(home.path("schedules.toml")).unwrap();
+    home.write("schedules.toml", &good.replace("time = \"02:30\"", "tim = \"02:30\""));
+    let answer = site.post("/api/v1/reload", "");
+    let error = &answer.json()["error"];
+    assert_eq!((answer.status, &error["kind"]), (422, &json!("file_rejected")));
+    assert!(error["message"].as_str().unwrap().contains("did you mean \"time\"?"), "{error}");
+    let ready = site.get("/readyz");
+    assert_eq!((ready.status, ready.json()), (200, json!({ "status": "degraded", "degraded": ["file_rejected"] })));
+    assert_eq!(site.get("/healthz").status, 200);
+    assert!(site.get("/metrics").body.contains("aboard_config_last_reload_successful 0.0"));
+
+    home.write("schedules.toml", &good.replace("time = \"02:30\"", "time = \"03:30\""));
+    let answer = site.post("/api/v1/reload", "");
+    assert_eq!(answer.json()["diff"]["changed"][0]["fields"], json!(["auto_onboard.time"]), "{answer:?}");
+    assert_eq!(site.get("/readyz").json()["status"], "ready");
+    let metrics = site.get("/metrics").body;
+    for line in [
+        "aboard_config_last_reload_successful 1.0",
+        "aboard_reloads_total{trigger=\"command\",outcome=\"applied\"} 1",
+        "aboard_reloads_total{trigger=\"command\",outcome=\"rejected\"} 1",
+        "aboard_reloads_total{trigger=\"signal\",outcome=\"applied\"} 0",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} in {metrics}");
+    }
+    site.stop();
+}
+
+#[test]
+fn a_connection_that_leaves_the_file_takes_its_series_with_it() {
+    let (_sim, home, site) = open();
+    assert!(site.get("/metrics").body.contains("connection=\"hand\""));
+    let text = std::fs::read_to_string(home.path("schedules.toml")).unwrap();
+    home.write("schedules.toml", text.split("\n[connections.hand]").next().unwrap());
+    assert_eq!(site.post("/api/v1/reload", "").json()["diff"]["removed"], json!(["hand"]));
+    let metrics = site.get("/metrics").body;
+    assert!(!metrics.contains("\"hand\"") && metrics.contains("connection=\"shop\""), "{metrics}");
+    site.stop();
+}
+
+#[test]
 fn a_connection_is_paused_and_resumed_and_who_did_it_is_written_down() {
     let (_sim, home, site) = open();
     let paused = |site: &Site| site.get("/api/v1/connections").json()[1]["paused"].clone();
