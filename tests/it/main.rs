@@ -13,6 +13,7 @@ mod config_schema;
 mod contract;
 mod crash;
 mod http;
+mod due;
 mod interrupt;
 mod layering;
 mod looks;

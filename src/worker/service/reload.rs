@@ -183,7 +183,7 @@ impl<S: Swap> Reloader<S> {
                 self.gather(&mut asked, more);
             }
             if let Some(asked) = asked {
-                self.answer(asked).await;
+                self.answer(asked, &cancel).await;
             }
         }
     }
@@ -221,15 +221,15 @@ impl<S: Swap> Reloader<S> {
         self.state.send_modify(|state| state.polling_only = why);
     }
 
-    async fn answer(&mut self, asked: Asked) {
-        let report = self.reload(&asked).await;
+    async fn answer(&mut self, asked: Asked, stop: &CancellationToken) {
+        let report = self.reload(&asked, stop).await;
         for reply in asked.replies {
             // Whoever went away needs no answer.
             let _ = reply.send(report.clone());
         }
     }
 
-    async fn reload(&mut self, asked: &Asked) -> ReloadReport {
+    async fn reload(&mut self, asked: &Asked, stop: &CancellationToken) -> ReloadReport {
         let read = if asked.trigger.is_asked() { self.read().await } else { self.read_settled().await };
         let Some(read) = read else { return self.unchanged() };
         let seen = Seen::of(&read);
@@ -243,6 +243,13 @@ impl<S: Swap> Reloader<S> {
         self.attempted = Some(seen.clone());
         match self.take_over(read, asked.accept).await {
             Ok(taken) => self.applied(asked, &seen, taken).await,
+            // The next start reads the file anyway.
+            Err(refusal) if refusal.kind == FaultKind::NotTaken && stop.is_cancelled() => ReloadReport {
+                result: ReloadResult::Rejected,
+                diff: refusal.diff,
+                errors: refusal.errors,
+                ..self.unchanged()
+            },
             Err(refusal) => {
                 if refusal.kind == FaultKind::NotTaken {
                     // Nothing is wrong with the file, so it is tried again without having changed.
