@@ -18,6 +18,7 @@
 //! | [`plan`] | what a run would do: a pure function and its truth table |
 //! | [`discovery`] | everything that talks to AWS |
 //! | [`registry`] | everything that talks to SQLite |
+//! | [`http`] | health, metrics and the API of the running worker |
 //! | [`worker`] | runs, approvals, and the worker that follows the schedules: the only place that joins the edges |
 //! | [`zones`] | the system's zone files, where they are newer than what this binary was built with |
 //! | [`cli`] | the command line |
@@ -32,6 +33,7 @@ pub mod clock;
 pub mod config;
 pub mod discovery;
 pub mod environment;
+pub mod http;
 pub mod inventory;
 pub mod plan;
 pub mod registry;

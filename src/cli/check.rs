@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::args::{Format, Global};
-use super::due::{self, Outlook};
+use super::due;
 use super::exit::{Exit, Failure};
 use super::output::{Output, count, when};
 use super::setup::{self, Loaded};
 use crate::clock;
-use crate::config::{AutoOnboard, Config, Connection, Credentials, MonthDay, Recurrence, Regions};
-use crate::registry::{Registry, RunFilter, RunRow};
+use crate::config::{Config, Connection};
+use crate::registry::{Pause, Reader, Registry, RunFilter, RunRow};
+use crate::worker::documents::{self, Known, Outlook};
 use crate::zones::ZoneData;
 
 /// Validates the schedule file and lists its connections: when each is due next, and its last run where there is a registry.
@@ -31,13 +32,11 @@ pub(super) fn check<W: Write>(global: &Global, next: u16, output: &mut Output<W>
     for warning in warnings.chain(differences.iter().map(ToString::to_string)) {
         super::say(&format!("warning: {warning}"));
     }
-    let last = last_runs(global, &loaded);
+    let (last, _) = registry_says(global, &loaded);
     let last = |connection: &Connection| last.get(&connection.name);
     match global.output {
         Format::Json => {
-            let with_outlook = connections.zip(&outlooks);
-            let document = |(connection, outlook)| document(connection, outlook, last(connection), &zones);
-            output.json(&with_outlook.map(document).collect::<Vec<_>>())?;
+            output.json(&documents(global, &loaded, &outlooks, &zones))?;
         }
         Format::Text | Format::Csv => {
             let Config { connections: all, targets, .. } = &*loaded.config;
@@ -53,84 +52,39 @@ pub(super) fn check<W: Write>(global: &Global, next: u16, output: &mut Output<W>
     Ok(Exit::Done)
 }
 
-/// The newest run of each connection. The file is what is checked, so a registry that cannot be read is only less to tell.
-pub(super) fn last_runs(global: &Global, loaded: &Loaded) -> BTreeMap<String, RunRow> {
-    let Ok(registry) = Registry::open_read(&setup::registry_path(global, loaded)) else { return BTreeMap::new() };
+/// What is told of each connection, in the order of the file's connections, which is that of `outlooks`.
+pub(super) fn documents(global: &Global, loaded: &Loaded, outlooks: &[Outlook], zones: &ZoneData) -> Vec<Value> {
+    let (last, pauses) = registry_says(global, loaded);
+    let document = |(connection, outlook): (&Connection, &Outlook)| {
+        let known = Known { last: last.get(&connection.name), pauses: pauses.as_deref(), zones, now: clock::now() };
+        documents::connection(connection, outlook, known)
+    };
+    loaded.config.connections.values().zip(outlooks).map(document).collect()
+}
+
+/// The newest runs and the pauses. The file is what is checked, so a registry that cannot be read is only less to tell.
+fn registry_says(global: &Global, loaded: &Loaded) -> (BTreeMap<String, RunRow>, Option<Vec<Pause>>) {
+    let registry = Registry::open_read(&setup::registry_path(global, loaded)).ok();
+    let pauses = registry.as_ref().and_then(|registry| registry.pauses().ok());
+    (registry.map(|registry| last_runs(&registry, &loaded.config)).unwrap_or_default(), pauses)
+}
+
+/// The newest run of each connection.
+fn last_runs(registry: &Reader, config: &Config) -> BTreeMap<String, RunRow> {
     let last = |name: &String| {
         let filter = RunFilter { connection: Some(name.clone()), limit: Some(1), ..RunFilter::default() };
         Some((name.clone(), registry.runs(&filter).ok()?.pop()?))
     };
-    loaded.config.connections.keys().filter_map(last).collect()
+    config.connections.keys().filter_map(last).collect()
 }
 
 fn row(connection: &Connection, last: Option<&RunRow>) -> Vec<String> {
-    let schedule = connection.auto_onboard.as_ref().map_or_else(|| "by hand only".to_owned(), schedule);
+    let schedule =
+        connection.auto_onboard.as_ref().map_or_else(|| "by hand only".to_owned(), documents::schedule_in_words);
     let targets = if connection.targets.is_empty() { "none".to_owned() } else { connection.targets.join(", ") };
     let last =
         last.map_or_else(|| "none".to_owned(), |run| format!("{}, {}", when(run.started_at), run.outcome.as_str()));
-    vec![connection.name.clone(), credentials(connection).to_owned(), regions(connection), targets, schedule, last]
-}
-
-/// Whether it is paused only a registry with pauses can tell; until there is one it is null.
-pub(super) fn document(connection: &Connection, outlook: &Outlook, last: Option<&RunRow>, zones: &ZoneData) -> Value {
-    let auto = connection.auto_onboard.as_ref();
-    json!({
-        "name": connection.name,
-        "enabled": auto.is_some_and(|auto| auto.enabled),
-        "paused": Value::Null,
-        "next_due": outlook.next_due,
-        "timezone": auto.map(|auto| auto.timezone.name()),
-        "last_run": last.map(|run| run.started_at),
-        "last_outcome": last.map(|run| run.outcome.as_str()),
-        "credentials": credentials(connection),
-        "regions": region_list(connection),
-        "targets": connection.targets,
-        "schedule": auto.map(schedule),
-        "next": outlook.next,
-        "clock_changes": outlook.clock_changes,
-        "zone_data": zones,
-    })
-}
-
-pub(super) fn credentials(connection: &Connection) -> &'static str {
-    match connection.credentials {
-        Credentials::AwsUser(_) => "aws_user",
-        Credentials::AssumeRole(_) => "assume_role",
-        Credentials::CentralRole(_) => "central_role",
-        Credentials::DefaultChain(_) => "default_chain",
-    }
-}
-
-pub(super) fn regions(connection: &Connection) -> String {
-    region_list(connection).join(", ")
-}
-
-fn region_list(connection: &Connection) -> Vec<String> {
-    match &connection.regions {
-        Regions::Named(regions) => regions.clone(),
-        Regions::All { except } => {
-            std::iter::once("all".to_owned()).chain(except.texts().map(|glob| format!("!{glob}"))).collect()
-        }
-    }
-}
-
-/// A schedule in words, such as `weekly on Monday at 02:30 Europe/London`.
-pub(super) fn schedule(auto: &AutoOnboard) -> String {
-    let zone = auto.timezone.name();
-    let when = match &auto.recurrence {
-        Recurrence::Daily { time } => format!("daily at {} {zone}", time.format("%H:%M")),
-        Recurrence::Weekly { day, time } => format!("weekly on {} at {} {zone}", weekday(*day), time.format("%H:%M")),
-        Recurrence::Monthly { day: MonthDay::Day(day), time } => {
-            format!("monthly on day {day} at {} {zone}", time.format("%H:%M"))
-        }
-        Recurrence::Monthly { day: MonthDay::Last, time } => {
-            format!("monthly on the last day at {} {zone}", time.format("%H:%M"))
-        }
-        Recurrence::Cron { expression } => format!("cron {expression} {zone}"),
-    };
-    if auto.enabled { when } else { format!("{when} (disabled)") }
-}
-
-fn weekday(day: chrono::Weekday) -> &'static str {
-    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"][day.num_days_from_monday() as usize]
+    let credentials = documents::credentials_kind(connection).to_owned();
+    let regions = documents::region_list(connection).join(", ");
+    vec![connection.name.clone(), credentials, regions, targets, schedule, last]
 }

@@ -15,6 +15,7 @@ use crate::config::Connection;
 use crate::config::edit::{Edit, Row, Table, Written};
 use crate::discovery::Aws;
 use crate::discovery::probe::Step;
+use crate::worker::documents::{self, Outlook};
 
 /// How many of a connection's next instants a list holds.
 const NEXT: usize = 3;
@@ -38,12 +39,9 @@ fn list<W: Write>(global: &Global, output: &mut Output<W>) -> Result<Exit, Failu
     let rows = || connections().map(row);
     match global.output {
         Format::Json => {
-            let (present, last) = (Present::new(), check::last_runs(global, &loaded));
-            let document = |connection: &Connection| {
-                let outlook = present.outlook(connection, NEXT);
-                check::document(connection, &outlook, last.get(&connection.name), &present.zones)
-            };
-            output.json(&connections().map(document).collect::<Vec<_>>())?;
+            let present = Present::new();
+            let outlooks: Vec<Outlook> = connections().map(|connection| present.outlook(connection, NEXT)).collect();
+            output.json(&check::documents(global, &loaded, &outlooks, &present.zones))?;
         }
         Format::Csv => output.csv(&["connection", "credentials", "regions", "schedule"], rows())?,
         Format::Text => {
@@ -57,17 +55,18 @@ fn list<W: Write>(global: &Global, output: &mut Output<W>) -> Result<Exit, Failu
 }
 
 fn row(connection: &Connection) -> Vec<String> {
-    let schedule = connection.auto_onboard.as_ref().map_or_else(|| "by hand only".to_owned(), check::schedule);
-    let credentials = check::credentials(connection).to_owned();
-    vec![connection.name.clone(), credentials, check::regions(connection), schedule]
+    let schedule =
+        connection.auto_onboard.as_ref().map_or_else(|| "by hand only".to_owned(), documents::schedule_in_words);
+    let credentials = documents::credentials_kind(connection).to_owned();
+    vec![connection.name.clone(), credentials, documents::region_list(connection).join(", "), schedule]
 }
 
 /// A connection as the audit trail remembers it.
 fn summary(connection: &Connection) -> Value {
     json!({
-        "credentials": check::credentials(connection),
-        "regions": check::regions(connection),
-        "schedule": connection.auto_onboard.as_ref().map(check::schedule),
+        "credentials": documents::credentials_kind(connection),
+        "regions": documents::region_list(connection).join(", "),
+        "schedule": connection.auto_onboard.as_ref().map(documents::schedule_in_words),
     })
 }
 
@@ -94,7 +93,8 @@ async fn add<W: Write>(global: &Global, options: &AddConnection, output: &mut Ou
         draft.write(global, &Done { connection: name, command: "connection add", file: draft.file.name(), changes })?;
     }
     if text {
-        let schedule = connection.auto_onboard.as_ref().map_or_else(|| "by hand only".to_owned(), check::schedule);
+        let schedule =
+            connection.auto_onboard.as_ref().map_or_else(|| "by hand only".to_owned(), documents::schedule_in_words);
         output.line(&format!("{name}: added to {}; {schedule}", draft.file.name().display()))?;
         if connection.auto_onboard.is_some() {
             output.line(&format!("  {:<16} {}", "next run", present.next_in_words(Some(connection))))?;
@@ -107,7 +107,7 @@ async fn add<W: Write>(global: &Global, options: &AddConnection, output: &mut Ou
             "changed": !failed,
             "tested": !options.no_test,
             "steps": steps.iter().map(test::document).collect::<Vec<Value>>(),
-            "schedule": connection.auto_onboard.as_ref().map(check::schedule),
+            "schedule": connection.auto_onboard.as_ref().map(documents::schedule_in_words),
             "next_due": present.next_due(Some(connection)),
         }))?;
     }

@@ -1,19 +1,18 @@
 //! `apis`: the registry as a list.
 
-use std::collections::BTreeSet;
 use std::io::Write;
 use std::ops::ControlFlow;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde_json::{Value, json};
 
 use super::args::{Apis, Format, Global};
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::{setup, summary};
-use crate::config::{Config, Connection, Credentials, Pattern, Regions};
+use crate::config::Pattern;
 use crate::plan::{ApiState, Decision, Reason};
-use crate::registry::{ApiDocument, ApiFilter, Reader};
+use crate::registry::{ApiDocument, ApiFilter};
+use crate::worker::documents::Watch;
 
 /// Lists APIs of the registry.
 pub(super) fn apis<W: Write>(global: &Global, asked: &Apis, output: &mut Output<W>) -> Result<Exit, Failure> {
@@ -30,12 +29,7 @@ pub(super) fn apis<W: Write>(global: &Global, asked: &Apis, output: &mut Output<
     let unwatched = |api: &ApiDocument| watch.as_ref().map(|watch| !watch.sees(api));
     match global.output {
         Format::Json => {
-            let with_watch = |api: &ApiDocument| {
-                let mut value = json!(api);
-                value["unwatched"] = unwatched(api).map_or(Value::Null, Value::Bool);
-                value
-            };
-            output.json(&list.iter().map(with_watch).collect::<Vec<_>>())?;
+            output.json(&list.iter().map(|api| Watch::document(watch.as_ref(), api)).collect::<Vec<_>>())?;
         }
         Format::Csv => output.csv(&CSV, list.iter().map(|api| csv_row(api, unwatched(api))))?,
         Format::Text => {
@@ -89,46 +83,9 @@ fn filter(asked: &Apis) -> Result<ApiFilter, Failure> {
         name: asked.name.as_deref().map(glob).transpose()?,
         tag: asked.tag.as_ref().map(tag).transpose()?,
         dropped: false,
+        after: None,
         limit: asked.limit,
     })
-}
-
-/// Where the file's connections look today.
-struct Watch<'a> {
-    connections: Vec<&'a Connection>,
-    /// Accounts that each connection has looked at; keys and the default chain do not say whose they are before they are used.
-    looked: BTreeSet<(String, String)>,
-}
-
-impl<'a> Watch<'a> {
-    fn of(config: &'a Config, registry: &Reader) -> Result<Self, Failure> {
-        let scopes = registry.coverage(None)?.into_iter();
-        let looked = scopes.filter_map(|scope| Some((scope.connection, scope.account_id?))).collect();
-        Ok(Self { connections: config.connections.values().collect(), looked })
-    }
-
-    /// Whether the API is in the scope of any connection.
-    fn sees(&self, api: &ApiDocument) -> bool {
-        self.connections
-            .iter()
-            .any(|connection| looks_at_region(connection, api) && self.looks_at_account(connection, api))
-    }
-
-    fn looks_at_account(&self, connection: &Connection, api: &ApiDocument) -> bool {
-        if let Credentials::AssumeRole(role) = &connection.credentials {
-            return role.role_arn.partition == api.partition && role.role_arn.account_id == api.account_id;
-        }
-        // Named APIs alone leave no trace among the scopes.
-        api.connection.as_ref() == Some(&connection.name)
-            || self.looked.contains(&(connection.name.clone(), api.account_id.clone()))
-    }
-}
-
-fn looks_at_region(connection: &Connection, api: &ApiDocument) -> bool {
-    match &connection.regions {
-        Regions::All { except } => !except.any(&api.region),
-        Regions::Named(regions) => regions.contains(&api.region),
-    }
 }
 
 const CSV: [&str; 20] = [

@@ -86,6 +86,8 @@ fn second(registry: &Registry, holder: &LockedBy) -> Failure {
 fn failure(error: ServeError) -> Failure {
     match error {
         ServeError::Registry(error) => error.into(),
-        error @ (ServeError::Alarm(_) | ServeError::Signal(_)) => Failure::failed(error.to_string()),
+        error @ (ServeError::Alarm(_) | ServeError::Http(_) | ServeError::Signal(_)) => {
+            Failure::failed(error.to_string())
+        }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::io::Write;
 
-use serde_json::{Value, json};
-
 use super::args::{Format, Global};
 use super::exit::{Exit, Failure};
 use super::fold;
@@ -12,6 +10,7 @@ use super::output::{Output, one_line, when};
 use super::setup;
 use crate::inventory::ScopeState;
 use crate::registry::{RunFilter, RunId, RunRow, RunScope};
+use crate::worker::documents;
 
 /// Lists runs, or shows one.
 pub(super) fn runs<W: Write>(
@@ -26,10 +25,10 @@ pub(super) fn runs<W: Write>(
         let (run, scopes) = registry.run(id)?;
         return one(global, &run, &scopes, output);
     }
-    let filter = RunFilter { connection: connection.map(str::to_owned), outcome: None, limit: Some(limit) };
+    let filter = RunFilter { connection: connection.map(str::to_owned), limit: Some(limit), ..RunFilter::default() };
     let runs = registry.runs(&filter)?;
     match global.output {
-        Format::Json => output.json(&runs.iter().map(document).collect::<Vec<_>>())?,
+        Format::Json => output.json(&runs.iter().map(documents::run).collect::<Vec<_>>())?,
         Format::Csv => output.csv(&CSV, runs.iter().map(csv_row))?,
         Format::Text => {
             output.table(
@@ -46,11 +45,7 @@ pub(super) fn runs<W: Write>(
 
 fn one<W: Write>(global: &Global, run: &RunRow, scopes: &[RunScope], output: &mut Output<W>) -> Result<Exit, Failure> {
     match global.output {
-        Format::Json => {
-            let mut value = document(run);
-            value["scopes"] = scopes.iter().map(scope_document).collect();
-            output.json(&value)?;
-        }
+        Format::Json => output.json(&documents::run_with_scopes(run, scopes))?,
         Format::Text | Format::Csv => {
             let ended = run.finished_at.map_or_else(|| "not ended".to_owned(), |at| format!("ended {}", when(at)));
             let resumes = run.resumes.map(|id| format!(", carried on run {id}")).unwrap_or_default();
@@ -133,39 +128,6 @@ fn scope_row(scopes: &[&RunScope]) -> Vec<String> {
         sum(|scope| scope.counts.throttled),
         first.cause.clone().unwrap_or_default(),
     ]
-}
-
-fn document(run: &RunRow) -> Value {
-    json!({
-        "run_id": run.run_id,
-        "connection": run.connection,
-        "trigger": run.trigger,
-        "due_at": run.due_at,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
-        "outcome": run.outcome,
-        "error": run.error,
-        "counts": run.counts,
-        "resumes": run.resumes,
-    })
-}
-
-fn scope_document(scope: &RunScope) -> Value {
-    json!({
-        "account_id": scope.account_id,
-        "account_name": scope.account_name,
-        "region": scope.region,
-        "family": scope.family,
-        "state": scope.state,
-        "explained": scope.explained,
-        "cause": scope.cause,
-        "hint": scope.hint,
-        "apis": scope.counts.seen,
-        "onboard": scope.counts.onboard,
-        "calls": scope.counts.calls,
-        "throttled": scope.counts.throttled,
-        "notes": scope.notes,
-    })
 }
 
 const CSV: [&str; 17] = [

@@ -5,7 +5,6 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use super::args::{Format, Global, Schedule, SetSchedule};
-use super::check;
 use super::confirm::confirm;
 use super::edit_file::EditFile;
 use super::editing::{Done, Draft};
@@ -16,6 +15,7 @@ use super::upcoming::Present;
 use super::{diff, setup, walk};
 use crate::config::edit::{self, Edit};
 use crate::config::{AutoOnboard, Config, Connection};
+use crate::worker::documents;
 
 /// Carries out one of the commands.
 pub(super) fn schedule<W: Write>(global: &Global, action: &Schedule, output: &mut Output<W>) -> Result<Exit, Failure> {
@@ -61,7 +61,7 @@ fn show<W: Write>(
         let auto = auto.as_ref();
         return output.json(&json!({
             "connection": name,
-            "schedule": auto.map(check::schedule),
+            "schedule": auto.map(documents::schedule_in_words),
             "enabled": auto.is_some_and(|auto| auto.enabled),
             "timezone": auto.map(|auto| auto.timezone.name()),
             "keys": states.iter().map(key_document).collect::<Vec<_>>(),
@@ -71,7 +71,7 @@ fn show<W: Write>(
     let Some(auto) = auto else {
         return output.line(&format!("{name}: by hand only; `aboard schedule set {name}` makes a schedule"));
     };
-    output.line(&format!("{name}: {}", check::schedule(auto)))?;
+    output.line(&format!("{name}: {}", documents::schedule_in_words(auto)))?;
     for KeyState { key, value, is_default } in states {
         match (value, is_default) {
             (Some(value), false) => output.line(&format!("  {key:<16} {value}"))?,
@@ -159,10 +159,10 @@ pub(super) fn what_stops(before: Option<&Config>, name: &str) -> String {
     match connection.and_then(auto) {
         Some(auto) if auto.enabled => format!(
             "{name} runs {}; its next run would be at {}",
-            check::schedule(auto),
+            documents::schedule_in_words(auto),
             Present::new().next_in_words(connection)
         ),
-        Some(auto) => format!("{name} has a schedule that is off: {}", check::schedule(auto)),
+        Some(auto) => format!("{name} has a schedule that is off: {}", documents::schedule_in_words(auto)),
         None => format!("{name} runs by hand only"),
     }
 }
@@ -186,7 +186,7 @@ fn tell<W: Write>(draft: &Draft, connection: &str, output: &mut Output<W>) -> Re
     }
     let present = Present::new();
     let (before, after) = was_and_is(draft, connection);
-    let words = after.and_then(auto).map_or_else(|| "by hand only".to_owned(), check::schedule);
+    let words = after.and_then(auto).map_or_else(|| "by hand only".to_owned(), documents::schedule_in_words);
     output.line(&format!("{connection}: {words}"))?;
     let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
     for Changed { key, from, to } in changed(draft, connection) {
@@ -208,7 +208,7 @@ fn document(draft: &Draft, connection: &str, command: &str) -> Value {
         "changed": draft.changes(),
         "dry_run": false,
         "changes": schedule_keys::document(&changed(draft, connection)),
-        "schedule": after.and_then(auto).map(check::schedule),
+        "schedule": after.and_then(auto).map(documents::schedule_in_words),
         "enabled": after.and_then(auto).is_some_and(|auto| auto.enabled),
         "previous_next_due": present.next_due(before),
         "next_due": present.next_due(after),

@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-use super::due::Outlook;
 use super::output::when;
 use super::setup;
 use crate::clock;
 use crate::config::{AutoOnboard, Connection};
+use crate::worker::documents::Outlook;
 use crate::zones::ZoneData;
 
 /// The moment from which a command looks ahead, with the zone data by which it does.

@@ -36,6 +36,7 @@ pub use model::*;
 pub use pattern::{Filter, Pattern, Patterns};
 pub use problem::{Excerpt, Problem};
 pub use schema::schema;
+pub(crate) use suggest::nearest;
 
 use report::{Complaint, Report};
 

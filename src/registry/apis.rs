@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, Row, named_params};
+use rusqlite::{Connection, Row, ToSql};
 
 use super::document::ApiDocument;
 use super::reference::{bare_url, id_in_host};
@@ -12,7 +12,7 @@ use super::runs::RunId;
 use super::values::{self, At, word, word_or_none};
 use super::{ApiRef, Reader, RegistryError, RegistryErrorKind, history, known};
 use crate::config::Pattern;
-use crate::inventory::{ApiId, Instance, Protocol};
+use crate::inventory::{ApiId, Family, Instance, Protocol};
 use crate::plan::{ApiState, Decision, Reason};
 
 /// Which APIs are wanted; all that is given must hold. The default is everything that is in the lists.
@@ -38,8 +38,39 @@ pub struct ApiFilter {
     pub tag: Option<(String, Pattern)>,
     /// Also those that were dropped from the lists.
     pub dropped: bool,
+    /// Only those that come after this one in the order of the list, whether it is still there or not.
+    pub after: Option<ApiPlace>,
     /// No more than this many.
     pub limit: Option<usize>,
+}
+
+/// Where an API stands in the lists: they are ordered by these parts, which never change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiPlace {
+    /// `aws`, `aws-cn`, ….
+    pub partition: String,
+    /// Twelve digits.
+    pub account_id: String,
+    /// Region code.
+    pub region: String,
+    /// Which control plane.
+    pub family: Family,
+    /// The id that API Gateway gave.
+    pub api_id: String,
+}
+
+impl ApiPlace {
+    /// Where this API stands.
+    #[must_use]
+    pub fn of(api: &ApiDocument) -> Self {
+        Self {
+            partition: api.partition.clone(),
+            account_id: api.account_id.clone(),
+            region: api.region.clone(),
+            family: api.protocol.family(),
+            api_id: api.api_id.clone(),
+        }
+    }
 }
 
 /// What one connection last decided about an API.
@@ -77,20 +108,38 @@ impl Reader {
         mut body: impl FnMut(ApiDocument) -> ControlFlow<()>,
     ) -> Result<(), RegistryError> {
         self.read(|sql| {
+            let after = filter.after.as_ref();
+            // Written as one comparison it is found by the index, however long the list; it is not, where NULL may stand for it.
+            let place = "AND (a.partition, a.account_id, a.region, a.family, a.api_id)
+                             > (:after_partition, :after_account, :after_region, :after_family, :after_id)";
+            let place = if after.is_some() { place } else { "" };
             let mut statement = sql.prepare_cached(&format!(
                 "{SELECT_API}
                  WHERE (:dropped OR a.state IS NOT NULL) AND (:state IS NULL OR a.state = :state)
                    AND (:account IS NULL OR a.account_id = :account) AND (:region IS NULL OR a.region = :region)
-                   AND (:protocol IS NULL OR a.protocol = :protocol)
+                   AND (:protocol IS NULL OR a.protocol = :protocol) {place}
                  ORDER BY a.partition, a.account_id, a.region, a.family, a.api_id"
             ))?;
-            let mut rows = statement.query(named_params! {
-                ":dropped": filter.dropped,
-                ":state": filter.state.map(ApiState::as_str),
-                ":account": filter.account_id,
-                ":region": filter.region,
-                ":protocol": filter.protocol.map(Protocol::as_str),
-            })?;
+            let (state, protocol) = (filter.state.map(ApiState::as_str), filter.protocol.map(Protocol::as_str));
+            let wanted: [(&str, &dyn ToSql); 5] = [
+                (":dropped", &filter.dropped),
+                (":state", &state),
+                (":account", &filter.account_id),
+                (":region", &filter.region),
+                (":protocol", &protocol),
+            ];
+            let family = after.map(|after| after.family.as_str());
+            let place = after.into_iter().flat_map(|after| -> [(&str, &dyn ToSql); 5] {
+                [
+                    (":after_partition", &after.partition),
+                    (":after_account", &after.account_id),
+                    (":after_region", &after.region),
+                    (":after_family", &family),
+                    (":after_id", &after.api_id),
+                ]
+            });
+            let wanted: Vec<(&str, &dyn ToSql)> = wanted.into_iter().chain(place).collect();
+            let mut rows = statement.query(wanted.as_slice())?;
             let mut left = filter.limit.unwrap_or(usize::MAX);
             while let (true, Some(row)) = (left > 0, rows.next()?) {
                 if filter.name.as_ref().is_some_and(|wanted| !row_matches(row, wanted)) {

@@ -19,6 +19,7 @@ mod crash;
 mod document;
 mod due;
 mod error;
+mod figures;
 mod history;
 mod ignores;
 mod known;
@@ -48,7 +49,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-pub use apis::{ApiFilter, ConnectionDecision};
+pub use apis::{ApiFilter, ApiPlace, ConnectionDecision};
 pub use approvals::Redelivered;
 pub use audit::{AuditAction, AuditEntry, AuditFilter, AuditRow};
 pub use commit::{Commit, CommitScope, Committed};
@@ -57,6 +58,7 @@ pub use crash::arm_crash;
 pub use document::ApiDocument;
 pub use due::{DueFilter, DueId, DueRow, NewFate, OpenDue, ScheduleState, WRONG_CLOCK};
 pub use error::{RegistryError, RegistryErrorKind};
+pub use figures::{Backlog, EndedRun, ScopeFigures, SettledDue};
 pub use history::{HistoryEvent, HistoryRow};
 pub use ignores::IgnoredApi;
 pub use maintenance::Info;

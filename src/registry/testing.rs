@@ -87,6 +87,14 @@ impl Bench {
         plan
     }
 
+    /// How SQLite goes about a query.
+    pub(super) fn plan_of(&self, query: &str) -> String {
+        let sql = &self.registry.connection;
+        let mut statement = sql.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
+        let steps = statement.query_map([], |row| row.get::<_, String>(3)).unwrap();
+        steps.collect::<Result<Vec<_>, _>>().unwrap().join("; ")
+    }
+
     /// One number of the tables.
     pub(super) fn number(&self, query: &str) -> i64 {
         self.registry.connection.query_row(query, [], |row| row.get(0)).unwrap()

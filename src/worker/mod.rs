@@ -3,6 +3,7 @@
 mod approve;
 mod book;
 mod context;
+pub mod documents;
 mod ending;
 mod holding;
 mod looking;

@@ -30,11 +30,12 @@ const NOT_IN_CORE: [&str; 21] = [
 const CORE: [&str; 4] = ["config", "inventory.rs", "plan", "schedule"];
 
 /// Edges know the core and nothing of each other; the worker joins them and knows no command line.
-const EDGES: [(&str, &[&str]); 4] = [
+const EDGES: [(&str, &[&str]); 5] = [
     ("worker", &["crate::cli"]),
-    ("discovery", &["crate::registry", "crate::zones", "crate::worker", "crate::cli"]),
-    ("registry", &["crate::discovery", "crate::zones", "crate::worker", "crate::cli"]),
-    ("zones.rs", &["crate::discovery", "crate::registry", "crate::worker", "crate::cli"]),
+    ("discovery", &["crate::registry", "crate::http", "crate::zones", "crate::worker", "crate::cli"]),
+    ("registry", &["crate::discovery", "crate::http", "crate::zones", "crate::worker", "crate::cli"]),
+    ("http", &["crate::discovery", "crate::registry", "crate::zones", "crate::worker", "crate::cli"]),
+    ("zones.rs", &["crate::discovery", "crate::registry", "crate::http", "crate::worker", "crate::cli"]),
 ];
 
 fn sources(under: &Path) -> Vec<(PathBuf, String)> {

@@ -15,6 +15,7 @@ mod crash;
 mod due;
 mod edit_properties;
 mod editing;
+mod http;
 mod interrupt;
 mod layering;
 mod logging;

@@ -97,11 +97,13 @@ impl Reader {
     pub fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, RegistryError> {
         self.read(|sql| {
             let text = format!(
-                "{SELECT_RUN} WHERE (?1 IS NULL OR connection = ?1) AND (?2 IS NULL OR outcome = ?2) ORDER BY id DESC LIMIT ?3"
+                "{SELECT_RUN} WHERE (?1 IS NULL OR connection = ?1) AND (?2 IS NULL OR outcome = ?2) AND id < ifnull(?4, {}) ORDER BY id DESC LIMIT ?3",
+                RunId::MAX
             );
             let mut statement = sql.prepare_cached(&text)?;
             let limit = filter.limit.map_or(-1, |limit| count(limit as u64));
-            let rows = statement.query_map((&filter.connection, filter.outcome.map(Outcome::as_str), limit), run)?;
+            let outcome = filter.outcome.map(Outcome::as_str);
+            let rows = statement.query_map((&filter.connection, outcome, limit, filter.before), run)?;
             let mut runs = rows.collect::<Result<Vec<_>, _>>()?;
             for run in runs.iter_mut().filter(|run| run.outcome == Outcome::Running) {
                 run.counts = sum(sql, run.run_id)?;

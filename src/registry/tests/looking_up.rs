@@ -77,6 +77,30 @@ fn apis_are_listed_by_what_is_asked() {
 }
 
 #[test]
+fn a_list_goes_on_where_it_was_left_whatever_came_and_went() {
+    let mut bench = bench();
+    let list = |bench: &Bench, after: Option<ApiPlace>| {
+        bench.registry.apis(&ApiFilter { after, limit: Some(1), ..ApiFilter::default() }).unwrap().pop()
+    };
+    let mut after = None;
+    let mut seen = Vec::new();
+    while let Some(api) = list(&bench, after.take()) {
+        after = Some(ApiPlace::of(&api));
+        seen.push(format!("{}/{}", api.region, api.api_id));
+    }
+    assert_eq!(seen, ["eu-west-1/a1", "eu-west-1/a2", "eu-west-2/a1"]);
+
+    let first = list(&bench, None).map(|api| ApiPlace::of(&api));
+    bench.look("wide", &whole(vec![api("a0"), api("a1"), api("a3")]), &rules(), hour(2));
+    let next = list(&bench, first).unwrap();
+    assert_eq!(next.api_id, "a3", "a0 comes before the place, and a2 was dropped");
+    let plan = bench.plan_of(
+        "SELECT 1 FROM apis a WHERE (a.partition, a.account_id, a.region, a.family, a.api_id) > ('a','b','c','d','e')",
+    );
+    assert!(plan.contains("SEARCH a USING COVERING INDEX sqlite_autoindex_apis_1"), "{plan}");
+}
+
+#[test]
 fn a_listing_can_be_broken_off() {
     let bench = bench();
     let mut seen = 0;

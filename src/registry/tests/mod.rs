@@ -4,6 +4,7 @@ mod commits;
 #[cfg(debug_assertions)]
 mod crashing;
 mod due;
+mod figures;
 mod looking_up;
 mod maintaining;
 mod opening;

@@ -208,11 +208,12 @@ fn runs_are_listed_newest_first_by_connection_and_outcome() {
     let ids = |filter: RunFilter| -> Vec<RunId> {
         bench.registry.runs(&filter).unwrap().iter().map(|run| run.run_id).collect()
     };
-    let of = |outcome, limit| RunFilter { connection: Some("payments".to_owned()), outcome, limit };
+    let of = |outcome, limit| RunFilter { connection: Some("payments".to_owned()), outcome, limit, before: None };
     assert_eq!(ids(of(None, None)), [second, first]);
     assert_eq!(ids(of(Some(Outcome::Succeeded), None)), [first]);
     assert_eq!(ids(of(None, Some(1))), [second]);
     assert_eq!(ids(RunFilter::default()).len(), 3);
+    assert_eq!(ids(RunFilter { before: Some(second), ..RunFilter::default() }), [first]);
 }
 
 #[test]

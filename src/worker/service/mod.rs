@@ -11,11 +11,13 @@
 //! only one that starts scheduled runs, and every due instant passes through it once.
 
 mod alarm;
+mod backend;
 mod clock_watch;
 mod dispatcher;
 mod entries;
 mod follow;
 mod jobs;
+mod ledger;
 mod notify;
 pub mod reload;
 pub mod source;
@@ -34,13 +36,15 @@ use tokio_util::sync::CancellationToken;
 pub use reload::{ReloadReport, ReloadResult, ReloadState, ReloadTrigger};
 pub use status::{NextDue, Phase, RunInFlight, Status};
 
-use super::book::{SharedRegistry, Shelf};
+use super::book::{self, SharedRegistry, Shelf};
 use super::context::Context;
 use crate::config::Config;
 use crate::discovery::{Aws, Progress};
+use crate::http::Server;
 use crate::registry::locks::Lock;
 use crate::registry::{Registry, RegistryError};
 use crate::zones::ZoneData;
+use backend::Desk;
 use dispatcher::Dispatcher;
 use notify::{ServiceManager, status_line};
 use reload::{Followed, Reloads};
@@ -80,6 +84,9 @@ pub enum ServeError {
     /// The registry refused what a start needs.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// `[http]` cannot listen.
+    #[error(transparent)]
+    Http(#[from] crate::http::BindError),
     /// SIGHUP cannot be listened to.
     #[error("SIGHUP cannot be listened to: {0}")]
     Signal(#[source] std::io::Error),
@@ -250,6 +257,11 @@ impl Service {
 /// It could not begin.
 pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), ServeError> {
     let Settings { config, file, text, warnings, watch, registry, lock, aws, zones, clock, begun } = settings;
+    // Before anything is begun: a port that is taken is a start that failed.
+    let http = match &config.http {
+        Some(http) => Some((Server::bind(http.listen).await?, zones.anew())),
+        None => None,
+    };
     let hangup = follow::hangup().map_err(ServeError::Signal)?;
     let (mail, mailbox) = mpsc::channel(16);
     let status = Status {
@@ -282,6 +294,16 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         stop: stop.clone(),
         manager: ServiceManager::from_environment(),
     }));
+    let http = match http {
+        Some((server, zones)) => {
+            let opened = service.clone();
+            let desk = book::away(move || Desk::open(opened, zones)).await?;
+            // It answers until the last run has ended.
+            let end = CancellationToken::new();
+            Some((tokio::spawn(server.serve(Arc::new(desk), end.clone())), end))
+        }
+        None => None,
+    };
     let mut dispatcher = Dispatcher::new(service.clone(), zones, mailbox).await?;
     dispatcher.begin().await?;
     let armed_after = begun.elapsed();
@@ -301,6 +323,10 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
     let following = follow::follow(&service, reloader, watch, hangup);
     dispatcher.run().await;
     following.await;
+    if let Some((serving, end)) = http {
+        end.cancel();
+        let _ended = serving.await;
+    }
     tracing::info!("stopped");
     // Until now no other worker may begin.
     drop(lock);

@@ -6,6 +6,7 @@ pub(crate) mod clock;
 pub(crate) mod manager;
 pub(crate) mod mounts;
 pub(crate) mod network;
+pub(crate) mod promtool;
 pub(crate) mod running;
 pub(crate) mod schedules;
 pub(crate) mod server;
@@ -13,6 +14,7 @@ pub(crate) mod shop;
 pub(crate) mod terminal;
 pub(crate) mod tools;
 pub(crate) mod venv;
+pub(crate) mod web;
 
 pub(crate) use aboard::{CANARY, Home, Said};
 pub(crate) use manager::Manager;

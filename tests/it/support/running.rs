@@ -105,6 +105,13 @@ impl Running {
         }
     }
 
+    /// Waits until it has said this on standard error, and gives the word that follows.
+    pub(crate) fn word_after(&mut self, text: &str) -> String {
+        self.wait_until_said(text);
+        let (_, after) = self.said.split_once(text).unwrap();
+        after.split_whitespace().next().unwrap().to_owned()
+    }
+
     /// Waits until it has said this on standard error, or has ended without; answers which.
     pub(crate) fn says_before_it_ends(&mut self, text: &str) -> bool {
         while !self.said.contains(text) {

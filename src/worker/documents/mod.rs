@@ -1,0 +1,11 @@
+//! The JSON documents that commands print and the API serves: made here for both, so that they cannot differ.
+
+mod apis;
+mod connections;
+mod outlook;
+mod runs;
+
+pub use apis::Watch;
+pub use connections::{Known, connection, credentials_kind, region_list, schedule_in_words};
+pub use outlook::{Outlook, Shown};
+pub use runs::{run, run_with_scopes};

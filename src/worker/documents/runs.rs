@@ -1,0 +1,48 @@
+//! The documents of `runs`.
+
+use serde_json::{Value, json};
+
+use crate::registry::{RunRow, RunScope};
+
+/// One entry of `runs`.
+#[must_use]
+pub fn run(run: &RunRow) -> Value {
+    json!({
+        "run_id": run.run_id,
+        "connection": run.connection,
+        "trigger": run.trigger,
+        "due_at": run.due_at,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "outcome": run.outcome,
+        "error": run.error,
+        "counts": run.counts,
+        "resumes": run.resumes,
+    })
+}
+
+/// `runs ID`: the same with what the run saw.
+#[must_use]
+pub fn run_with_scopes(run: &RunRow, scopes: &[RunScope]) -> Value {
+    let mut document = self::run(run);
+    document["scopes"] = scopes.iter().map(scope).collect();
+    document
+}
+
+fn scope(scope: &RunScope) -> Value {
+    json!({
+        "account_id": scope.account_id,
+        "account_name": scope.account_name,
+        "region": scope.region,
+        "family": scope.family,
+        "state": scope.state,
+        "explained": scope.explained,
+        "cause": scope.cause,
+        "hint": scope.hint,
+        "apis": scope.counts.seen,
+        "onboard": scope.counts.onboard,
+        "calls": scope.counts.calls,
+        "throttled": scope.counts.throttled,
+        "notes": scope.notes,
+    })
+}

@@ -1,0 +1,282 @@
+//! What the HTTP server asks the worker.
+//!
+//! It reads through connections of its own to the registry, so that no reader keeps the dispatcher or a run waiting.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+
+use super::ledger::Ledger;
+use super::reload::ReloadCount;
+use super::{Phase, ReloadReport, ReloadResult, ReloadState, ReloadTrigger, Service};
+use crate::config::{Config, Connection, SecretRef};
+use crate::http::{
+    ApisQuery, Backend, Figures, Health, Listing, Paging, PauseRequest, Refusal, RefusalKind, ReloadFigures, RunsQuery,
+};
+use crate::registry::{
+    ApiFilter, ApiPlace, AuditAction, AuditEntry, Pause, Reader, Registry, RegistryError, RegistryErrorKind, RunFilter,
+};
+use crate::worker::book::lock;
+use crate::worker::documents::{self, Known, Outlook, Watch};
+use crate::zones::ZoneData;
+
+/// A dispatcher that has not gone round for so long hangs: it does so every two seconds, and waits ten for a registry that is busy.
+const TICK_LIMIT: Duration = Duration::from_mins(1);
+/// Due instants shown of each connection, as many as `check` shows.
+const NEXT: usize = 3;
+
+/// The worker as the HTTP server sees it.
+#[derive(Debug)]
+pub(super) struct Desk {
+    service: Service,
+    zones: Mutex<ZoneData>,
+    ledger: Mutex<Ledger>,
+    /// Why the last scrape could not read the registry.
+    trouble: Mutex<Option<String>>,
+}
+
+impl Desk {
+    /// Begins to count.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub(super) fn open(service: Service, zones: ZoneData) -> Result<Self, RegistryError> {
+        let ledger = Ledger::open(Registry::open_read(service.registry_path())?)?;
+        Ok(Self { service, zones: Mutex::new(zones), ledger: Mutex::new(ledger), trouble: Mutex::default() })
+    }
+
+    fn reader(&self) -> Result<Reader, Refusal> {
+        Registry::open_read(self.service.registry_path()).map_err(unreadable)
+    }
+
+    fn reload_figures(&self) -> ReloadFigures {
+        let ReloadState { ok, loaded_at, hash, counts, .. } = self.service.reload_state();
+        let total = counts.into_iter().map(|ReloadCount { result, trigger, count }| {
+            ((trigger.as_str().to_owned(), result.as_str().to_owned()), count)
+        });
+        ReloadFigures { successful: ok, last_success: Some(loaded_at), hash, total: total.collect() }
+    }
+
+    /// The entry of one connection.
+    fn entry(&self, connection: &Connection, reader: &Reader, pauses: &[Pause]) -> Result<Value, RegistryError> {
+        let filter = RunFilter { connection: Some(connection.name.clone()), limit: Some(1), ..RunFilter::default() };
+        let last = reader.runs(&filter)?.pop();
+        let (zones, now) = (held(&self.zones), self.service.now());
+        let outlook = Outlook::of(connection, &zones, now, NEXT);
+        let known = Known { last: last.as_ref(), pauses: Some(pauses), zones: &zones, now };
+        Ok(documents::connection(connection, &outlook, known))
+    }
+
+    /// Writes something about one connection, with who did it, and has the dispatcher look again.
+    fn change(
+        &self,
+        name: &str,
+        by: &str,
+        action: AuditAction,
+        detail: Value,
+        body: impl FnOnce(&mut Registry) -> Result<(), RegistryError>,
+    ) -> Result<Value, Refusal> {
+        let config = self.service.config();
+        let connection = known(&config, name)?;
+        let now = self.service.now();
+        let registry = &self.service.0.registry;
+        let written = || {
+            let mut registry = lock(registry);
+            body(&mut registry)?;
+            registry.audit(&AuditEntry { actor: by, action, connection: Some(name), detail }, now)
+        };
+        written().map_err(unreadable)?;
+        self.service.poke();
+        let reader = self.reader()?;
+        reader.pauses().and_then(|pauses| self.entry(connection, &reader, &pauses)).map_err(unreadable)
+    }
+}
+
+impl Backend for Desk {
+    fn token(&self) -> Option<SecretRef> {
+        // What the file says of [http] counts from the next start; what the reference leads to counts at once.
+        self.service.config().http.as_ref()?.token.clone()
+    }
+
+    fn health(&self) -> Health {
+        let status = self.service.status();
+        let tick_age = Duration::from_millis(status.tick_age_ms);
+        let mut degraded = Vec::new();
+        let mut note = |is: bool, word: &str| degraded.extend(is.then(|| word.to_owned()));
+        note(status.phase == Phase::WaitingForClock, "waiting_for_clock");
+        note(status.trouble.is_some(), "registry_trouble");
+        let reload = self.service.reload_state();
+        note(!reload.ok, "file_rejected");
+        note(reload.detached, "file_detached");
+        note(!reload.needs_restart.is_empty(), "needs_restart");
+        Health {
+            // While it stops it waits for its runs, however long they take to their next commit.
+            ticking: tick_age < TICK_LIMIT || status.phase == Phase::Stopping,
+            tick_age: tick_age.as_secs_f64(),
+            ready: matches!(status.phase, Phase::Running | Phase::WaitingForClock),
+            degraded,
+        }
+    }
+
+    fn figures(&self) -> Figures {
+        let (config, status, now) = (self.service.config(), self.service.status(), self.service.now());
+        let mut zones = held(&self.zones);
+        if zones.version() != status.tz_version {
+            *zones = zones.anew();
+        }
+        let mut ledger = held(&self.ledger);
+        let trouble = ledger.catch_up(&config).err().map(|error| error.to_string());
+        let mut before = held(&self.trouble);
+        if let Some(trouble) = trouble.as_ref().filter(|_| trouble != *before) {
+            tracing::warn!("metrics show what was counted before, for the registry cannot be read: {trouble}");
+        }
+        *before = trouble;
+        ledger.figures(&config, &status, self.reload_figures(), &zones, now)
+    }
+
+    fn connections(&self, paging: &Paging) -> Result<Listing, Refusal> {
+        let (config, reader) = (self.service.config(), self.reader()?);
+        let pauses = reader.pauses().map_err(unreadable)?;
+        let after = paging.cursor.as_deref();
+        let mut list: Vec<&Connection> = config.connections.values().collect();
+        list.sort_by(|one, other| one.name.cmp(&other.name));
+        let list = list.into_iter().filter(|connection| after.is_none_or(|after| connection.name.as_str() > after));
+        let (list, next) = part(list, paging.limit, |connection| connection.name.clone());
+        let entries = list.into_iter().map(|connection| self.entry(connection, &reader, &pauses));
+        Ok(Listing { items: entries.collect::<Result<_, _>>().map_err(unreadable)?, next })
+    }
+
+    fn apis(&self, query: &ApisQuery) -> Result<Listing, Refusal> {
+        let (config, reader) = (self.service.config(), self.reader()?);
+        let filter = ApiFilter {
+            connection: query.connection.clone(),
+            state: query.state,
+            decision: query.decision,
+            reason: query.reason,
+            account_id: query.account.clone(),
+            region: query.region.clone(),
+            protocol: query.protocol,
+            name: query.name.clone(),
+            tag: query.tag.clone(),
+            dropped: false,
+            after: query.paging.cursor.as_deref().map(place).transpose()?,
+            limit: Some(query.paging.limit + 1),
+        };
+        let apis = reader.apis(&filter).map_err(unreadable)?;
+        let watch = Watch::of(&config, &reader).map_err(unreadable)?;
+        let (apis, next) = part(apis, query.paging.limit, |api| cursor(&ApiPlace::of(api)));
+        Ok(Listing { items: apis.iter().map(|api| Watch::document(Some(&watch), api)).collect(), next })
+    }
+
+    fn runs(&self, query: &RunsQuery) -> Result<Listing, Refusal> {
+        let Paging { limit, cursor } = &query.paging;
+        let before = cursor.as_deref().map(|text| text.parse().map_err(|_none| no_cursor(text))).transpose()?;
+        let filter = RunFilter { connection: query.connection.clone(), outcome: None, before, limit: Some(limit + 1) };
+        let runs = self.reader()?.runs(&filter).map_err(unreadable)?;
+        let (runs, next) = part(runs, *limit, |run| run.run_id.to_string());
+        Ok(Listing { items: runs.iter().map(documents::run).collect(), next })
+    }
+
+    fn run(&self, run_id: i64) -> Result<Value, Refusal> {
+        let (run, scopes) = self.reader()?.run(run_id).map_err(unreadable)?;
+        Ok(documents::run_with_scopes(&run, &scopes))
+    }
+
+    fn reload(&self, accept: bool, by: String) -> BoxFuture<'static, Result<Value, Refusal>> {
+        let service = self.service.clone();
+        Box::pin(async move { reloaded(service.reload(ReloadTrigger::Command, accept, Some(by)).await) })
+    }
+
+    fn pause(&self, connection: &str, pause: &PauseRequest, by: &str) -> Result<Value, Refusal> {
+        let now = self.service.now();
+        if pause.until.is_some_and(|until| until <= now) {
+            return Err(Refusal::new(RefusalKind::BadRequest, "until is in the past"));
+        }
+        let detail = json!({ "until": pause.until, "note": pause.note });
+        self.change(connection, by, AuditAction::Paused, detail, |registry| {
+            registry.pause(Some(connection), pause.until, pause.note.as_deref(), by, now)
+        })
+    }
+
+    fn resume(&self, connection: &str, by: &str) -> Result<Value, Refusal> {
+        let now = self.service.now();
+        let pauses = self.reader()?.pauses().map_err(unreadable)?;
+        if pauses.iter().any(|pause| pause.connection.is_none() && pause.is_on(now)) {
+            let refusal =
+                Refusal::new(RefusalKind::Conflict, "every connection is paused, so no single one can be resumed");
+            return Err(refusal.hint("aboard resume --all ends that"));
+        }
+        self.change(connection, by, AuditAction::Resumed, json!({}), |registry| {
+            registry.resume(Some(connection)).map(drop)
+        })
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn known<'a>(config: &'a Arc<Config>, name: &str) -> Result<&'a Connection, Refusal> {
+    config.connections.get(name).ok_or_else(|| {
+        let refusal = Refusal::new(RefusalKind::NotFound, format!("no connection is named {name}"));
+        match crate::config::nearest(name, config.connections.keys().map(String::as_str)) {
+            Some(near) => refusal.hint(format!("did you mean {near}?")),
+            None => refusal.hint("/api/v1/connections lists them"),
+        }
+    })
+}
+
+fn unreadable(error: RegistryError) -> Refusal {
+    let kind = match error.kind {
+        RegistryErrorKind::UnknownRun(_) => RefusalKind::NotFound,
+        RegistryErrorKind::Busy => RefusalKind::Unavailable,
+        _ => RefusalKind::Failed,
+    };
+    Refusal::new(kind, error.to_string())
+}
+
+fn reloaded(report: ReloadReport) -> Result<Value, Refusal> {
+    let failed = |kind| Refusal::new(kind, report.errors.join("\n"));
+    match report.result {
+        ReloadResult::Applied | ReloadResult::Unchanged => Ok(json!(report)),
+        ReloadResult::Rejected => {
+            Err(failed(RefusalKind::FileRejected).hint("the file that was in force stays; aboard check shows the same"))
+        }
+        ReloadResult::NeedsAccept => {
+            Err(failed(RefusalKind::Conflict).hint("send {\"accept\":true} if that is meant; what was in force stays"))
+        }
+    }
+}
+
+/// The first `limit` of a list, and the cursor of the last of them where there are more.
+fn part<T>(list: impl IntoIterator<Item = T>, limit: usize, cursor: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+    let mut list = list.into_iter();
+    let part: Vec<T> = list.by_ref().take(limit).collect();
+    let next = list.next().and(part.last()).map(cursor);
+    (part, next)
+}
+
+fn cursor(place: &ApiPlace) -> String {
+    let ApiPlace { partition, account_id, region, family, api_id } = place;
+    [partition.as_str(), account_id, region, family.as_str(), api_id].join("~")
+}
+
+fn place(text: &str) -> Result<ApiPlace, Refusal> {
+    let parts: Vec<&str> = text.split('~').collect();
+    let [partition, account_id, region, family, api_id] = parts.as_slice() else { return Err(no_cursor(text)) };
+    let family = crate::inventory::Family::ALL.into_iter().find(|known| known.as_str() == *family);
+    Ok(ApiPlace {
+        partition: (*partition).to_owned(),
+        account_id: (*account_id).to_owned(),
+        region: (*region).to_owned(),
+        family: family.ok_or_else(|| no_cursor(text))?,
+        api_id: (*api_id).to_owned(),
+    })
+}
+
+fn no_cursor(text: &str) -> Refusal {
+    let refusal = Refusal::new(RefusalKind::BadRequest, format!("{text} is no cursor of this list"));
+    refusal.hint("take it from the Link header of the part before")
+}
