@@ -3,6 +3,7 @@
 mod approve;
 mod book;
 mod context;
+pub mod control;
 mod ending;
 mod holding;
 mod looking;
