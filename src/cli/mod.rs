@@ -5,9 +5,12 @@
 mod approve;
 pub mod args;
 mod check;
+mod client;
+mod desk;
 mod exit;
 mod explain;
 mod fold;
+mod hosted;
 mod ignore;
 mod listing;
 mod logging;
@@ -32,11 +35,13 @@ use clap::Parser;
 pub use exit::{Exit, Failure};
 
 use args::{Cli, Command, Format};
+use desk::Desk;
 use output::Output;
 
 /// Runs one command line and says how it ended.
 pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Exit {
-    let cli = match Cli::try_parse_from(arguments) {
+    let words: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
         Err(error) => {
             let shown = error.print();
@@ -53,7 +58,7 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
         Err(error) => return complain(&Failure::failed(format!("cannot start: {error}"))),
     };
     let mut output = Output::new(io::stdout().lock());
-    let ended = runtime.block_on(carry_out(&cli, &mut output));
+    let ended = runtime.block_on(carry_out(&cli, &words, &mut output));
     // A question on the terminal or a look that was given up may still hold a thread; nobody waits for it.
     runtime.shutdown_background();
     ended.unwrap_or_else(|failure| complain(&failure))
@@ -86,8 +91,7 @@ fn actor() -> String {
 }
 
 fn complain(failure: &Failure) -> Exit {
-    let hint = failure.hint.as_ref().map(|hint| format!("\n  {hint}")).unwrap_or_default();
-    say(&format!("{}{hint}", failure.message));
+    say(&failure.to_string());
     failure.exit
 }
 
@@ -96,7 +100,7 @@ fn has_csv(command: &Command) -> bool {
     matches!(command, Command::Apis(_) | Command::Runs { id: None, .. })
 }
 
-async fn carry_out<W: Write>(cli: &Cli, output: &mut Output<W>) -> Result<Exit, Failure> {
+async fn carry_out<W: Write>(cli: &Cli, words: &[OsString], output: &mut Output<W>) -> Result<Exit, Failure> {
     let Cli { global, command } = cli;
     // Before anything is done: a command that was refused must not have changed anything.
     if global.output == Format::Csv && !has_csv(command) {
@@ -105,12 +109,6 @@ async fn carry_out<W: Write>(cli: &Cli, output: &mut Output<W>) -> Result<Exit, 
     }
     match command {
         Command::Check => check::check(global, output),
-        Command::Test(which) => test::test(global, which, output).await,
-        Command::Discover(discover) => walk::discover(global, discover, output).await,
-        Command::Onboard(onboard) => walk::onboard(global, onboard, output).await,
-        Command::Approve { connection } => approve::approve(global, connection, output),
-        Command::Ignore { api, reason, until } => ignore::ignore(global, api, reason, *until, output),
-        Command::Unignore { api } => ignore::unignore(global, api, output),
         Command::Apis(filters) => listing::apis(global, filters, output),
         Command::Explain { api } => explain::explain(global, api, output),
         Command::Runs { id, connection, limit } => runs::runs(global, *id, connection.as_deref(), *limit, output),
@@ -118,5 +116,18 @@ async fn carry_out<W: Write>(cli: &Cli, output: &mut Output<W>) -> Result<Exit, 
         Command::Schema => support::schema(output),
         Command::Completions { shell } => support::completions(*shell, output),
         Command::Man { dir } => support::man(dir.as_deref(), output),
+        _ => by_worker_or_here(cli, words, output).await,
+    }
+}
+
+/// Carries out what is the worker's where one has the registry, and else here.
+async fn by_worker_or_here<W: Write>(cli: &Cli, words: &[OsString], output: &mut Output<W>) -> Result<Exit, Failure> {
+    let desk = Desk::own(&cli.global);
+    match client::worker(&cli.global).await? {
+        Some(worker) => {
+            let call = client::call(&cli.global, words)?;
+            worker.carry_out(&desk, call, hosted::ends_cleanly(&cli.command), output).await
+        }
+        None => hosted::carry_out(&desk, &cli.command, output).await,
     }
 }

@@ -198,7 +198,10 @@ mod tests {
         let Locking::Taken(mut lock) = lock_connection(&registry, "payments", now()).unwrap() else { panic!("free") };
         lock.set_run(7).unwrap();
         let Locking::Held(holder) = lock_connection(&registry, "payments", now()).unwrap() else { panic!("held") };
-        assert_eq!(holder, LockedBy { pid: Some(std::process::id()), run_id: Some(7), since: Some(now()), socket: None });
+        assert_eq!(
+            holder,
+            LockedBy { pid: Some(std::process::id()), run_id: Some(7), since: Some(now()), socket: None }
+        );
     }
 
     #[test]

@@ -12,6 +12,6 @@ mod protocol;
 mod server;
 mod socket;
 
-pub use protocol::{Answer, Call, MOST_LINE, Opening, Ask, Counters, Reply, VERSION, next_line, line};
+pub use protocol::{Answer, Ask, Call, Counters, MOST_LINE, Opening, Reply, VERSION, line, next_line};
 pub use server::{Client, Host, Server};
 pub use socket::{connect, place};

@@ -226,29 +226,27 @@ fn talk(stream: UnixStream, by: String, host: &dyn Host, cancel: CancellationTok
     let (sender, picked) = channel();
     let client = Client(Arc::new(Line { to: Mutex::new(stream), picked: Mutex::new(picked), by, cancel }));
     let Some(line) = protocol::next_line(&mut from)? else { return Ok(()) };
-    let exit = match Opening::parse(&line) {
-        Ok(opening) => {
-            ended.set_read_timeout(None)?;
-            let cancel = client.cancel().clone();
-            let listens = std::thread::spawn(move || listen(from, &sender, &cancel));
-            // A fault of ours in one request is that request's end and no more.
-            let served = std::panic::AssertUnwindSafe(|| host.serve(opening.ask, &client));
-            let exit = std::panic::catch_unwind(served).unwrap_or_else(|_| {
-                client.err("aboard: the worker could not carry this out, by a fault of its own; see its log\n");
-                1
-            });
-            client.tell(&Answer::Exit(exit));
-            // The other thread waits for words that nobody needs any more.
-            let _ = ended.shutdown(Shutdown::Both);
-            let _ = listens.join();
-            return Ok(());
-        }
+    let opening = match Opening::parse(&line) {
+        Ok(opening) => opening,
         Err(why) => {
             client.err(&format!("aboard: {why}\n"));
-            1
+            client.tell(&Answer::Exit(1));
+            return Ok(());
         }
     };
+    ended.set_read_timeout(None)?;
+    let cancel = client.cancel().clone();
+    let listens = std::thread::spawn(move || listen(from, &sender, &cancel));
+    // A fault of ours in one request is that request's end and no more.
+    let served = std::panic::AssertUnwindSafe(|| host.serve(opening.ask, &client));
+    let exit = std::panic::catch_unwind(served).unwrap_or_else(|_| {
+        client.err("aboard: the worker could not carry this out, by a fault of its own; see its log\n");
+        1
+    });
     client.tell(&Answer::Exit(exit));
+    // The other thread waits for words that nobody needs any more.
+    let _ = ended.shutdown(Shutdown::Both);
+    let _ = listens.join();
     Ok(())
 }
 
