@@ -123,6 +123,7 @@ fn begin(registry: &mut Registry, now: DateTime<Utc>) -> RunId {
         connection: "bench",
         trigger: Trigger::Manual,
         due_at: None,
+        due: None,
         resumes: None,
         selected: false,
         request: &request,

@@ -13,6 +13,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`config`] | the schedule file: raw TOML to checked values |
+//! | [`schedule`] | when connections are due, and what becomes of each due instant |
 //! | [`inventory`] | what was seen |
 //! | [`plan`] | what a run would do: a pure function and its truth table |
 //! | [`discovery`] | everything that talks to AWS |
@@ -21,9 +22,9 @@
 //! | [`cli`] | the command line |
 //! | [`clock`], [`environment`], [`secret`] | the only readers of the clock, of the environment, and of secrets |
 //!
-//! What holds always: the core (`config`, `inventory`, `plan`) reads no clock, environment, network, database or file; a failed
-//! scope proves no absence; nothing is registered outside the transaction that also writes its history and its outbox rows; no
-//! transaction spans a network call; a secret is a reference until a run needs it.
+//! What holds always: the core (`config`, `schedule`, `inventory`, `plan`) reads no clock, environment, network, database or
+//! file; a failed scope proves no absence; nothing is registered outside the transaction that also writes its history and its
+//! outbox rows; no transaction spans a network call; a secret is a reference until a run needs it.
 
 pub mod cli;
 pub mod clock;
@@ -33,5 +34,7 @@ pub mod environment;
 pub mod inventory;
 pub mod plan;
 pub mod registry;
+pub mod schedule;
 pub mod secret;
 pub mod worker;
+pub mod zones;

@@ -65,6 +65,8 @@ pub enum LogFormat {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Follow the schedules until told to stop.
+    Run,
     /// Validate the schedule file.
     Check,
     /// Try each credential step and each permission that the file needs.

@@ -95,7 +95,7 @@ impl Desk {
 
     /// Lets a person end runs while the command works.
     pub(super) fn watch(&self) -> Option<Watch> {
-        Some(signals::cancel_on_interrupt(self.cancel.clone()))
+        Some(signals::cancel_on_interrupt(self.cancel.clone(), signals::ENDING))
     }
 
     /// Whoever can be asked which APIs to register.

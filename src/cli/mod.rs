@@ -19,6 +19,7 @@ mod output;
 mod pick;
 mod progress;
 mod registry;
+mod run;
 mod runs;
 mod setup;
 mod signals;
@@ -29,8 +30,10 @@ mod walk;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::time::Instant;
 
 use clap::Parser;
+use tokio::runtime::Runtime;
 
 pub use exit::{Exit, Failure};
 
@@ -40,6 +43,7 @@ use output::Output;
 
 /// Runs one command line and says how it ended.
 pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Exit {
+    let begun = Instant::now();
     let words: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
     let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
@@ -53,15 +57,26 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
     if let Err(failure) = arm_crash() {
         return complain(&failure);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&Failure::failed(format!("cannot start: {error}"))),
     };
     let mut output = Output::new(io::stdout().lock());
-    let ended = runtime.block_on(carry_out(&cli, &words, &mut output));
+    let ended = runtime.block_on(carry_out(&cli, &words, begun, &mut output));
     // A question on the terminal or a look that was given up may still hold a thread; nobody waits for it.
     runtime.shutdown_background();
     ended.unwrap_or_else(|failure| complain(&failure))
+}
+
+/// Two threads at least, also where there is one processor: one that is busy must not keep the other from the clock. The variable that
+/// tokio itself knows goes before.
+fn runtime() -> io::Result<Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let few = std::thread::available_parallelism().is_ok_and(|threads| threads.get() < 2);
+    if few && crate::environment::path("TOKIO_WORKER_THREADS").is_none() {
+        builder.worker_threads(2);
+    }
+    builder.enable_all().build()
 }
 
 /// Debug builds die at the commit that `ABOARD_CRASH_AT` names, so that tests can prove what a crash leaves behind.
@@ -100,7 +115,12 @@ fn has_csv(command: &Command) -> bool {
     matches!(command, Command::Apis(_) | Command::Runs { id: None, .. })
 }
 
-async fn carry_out<W: Write>(cli: &Cli, words: &[OsString], output: &mut Output<W>) -> Result<Exit, Failure> {
+async fn carry_out<W: Write>(
+    cli: &Cli,
+    words: &[OsString],
+    begun: Instant,
+    output: &mut Output<W>,
+) -> Result<Exit, Failure> {
     let Cli { global, command } = cli;
     // Before anything is done: a command that was refused must not have changed anything.
     if global.output == Format::Csv && !has_csv(command) {
@@ -108,6 +128,7 @@ async fn carry_out<W: Write>(cli: &Cli, words: &[OsString], output: &mut Output<
             .hint("use -o text or -o json"));
     }
     match command {
+        Command::Run => run::run(global, begun).await,
         Command::Check => check::check(global, output),
         Command::Apis(filters) => listing::apis(global, filters, output),
         Command::Explain { api } => explain::explain(global, api, output),

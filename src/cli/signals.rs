@@ -15,8 +15,14 @@ impl Drop for Watch {
     }
 }
 
-/// Cancels on the first SIGINT or SIGTERM; the next one ends the process on the spot, with the same exit code.
-pub(super) fn cancel_on_interrupt(cancel: CancellationToken) -> Watch {
+/// What a command says at the first signal.
+pub(super) const ENDING: &str = "interrupted: ending cleanly, what was committed stays; once more to stop at once";
+
+/// What the worker says at the first signal.
+pub(super) const STOPPING: &str = "stopping: runs in flight come to their next commit; once more to stop at once";
+
+/// Cancels on the first SIGINT or SIGTERM; the next one ends the process on the spot, with the exit code of an interrupted command.
+pub(super) fn cancel_on_interrupt(cancel: CancellationToken, message: &'static str) -> Watch {
     Watch(tokio::spawn(async move {
         let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
         else {
@@ -26,7 +32,7 @@ pub(super) fn cancel_on_interrupt(cancel: CancellationToken) -> Watch {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        super::say("interrupted: ending cleanly, what was committed stays; once more to stop at once");
+        super::say(message);
         cancel.cancel();
         tokio::select! {
             _ = interrupt.recv() => {}

@@ -35,13 +35,13 @@ fn is_made(sql: &Connection, connection: &str) -> rusqlite::Result<bool> {
 }
 
 /// Makes the baseline when a run has finished, where the connection has none and the run, with those that it carries on, saw a
-/// scope whole. A run that was asked for less than everything (named APIs, one account or region, a later day) makes none: what it
+/// scope whole. A run that was asked for less than everything (named APIs, one account or region, what had failed, a later day) makes none: what it
 /// was not asked for exists all the same.
 pub(super) fn make(sql: &Connection, run: RunId, now: DateTime<Utc>) -> rusqlite::Result<()> {
     let mut statement = sql.prepare_cached(
         "SELECT connection FROM runs
          WHERE id = ?1 AND selected = 0 AND request ->> 'account' IS NULL AND request ->> 'region' IS NULL
-           AND request ->> 'published_after' IS NULL",
+           AND request ->> 'published_after' IS NULL AND request ->> 'only' IS NULL",
     )?;
     let Some(connection) = statement.query_row([run], |row| row.get::<_, String>(0)).optional()? else { return Ok(()) };
     if is_made(sql, &connection)? {

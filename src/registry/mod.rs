@@ -11,11 +11,13 @@
 
 mod apis;
 mod approvals;
+mod audit;
 mod baseline;
 mod commit;
 #[cfg(debug_assertions)]
 mod crash;
 mod document;
+mod due;
 mod error;
 mod history;
 mod ignores;
@@ -23,9 +25,11 @@ mod known;
 pub mod locks;
 mod maintenance;
 mod outbox;
+mod pauses;
 mod place;
 mod reference;
 mod retention;
+mod retries;
 mod rows;
 mod runs;
 mod schema;
@@ -46,20 +50,24 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 
 pub use apis::{ApiFilter, ConnectionDecision};
 pub use approvals::Redelivered;
+pub use audit::{AuditAction, AuditEntry, AuditFilter, AuditRow};
 pub use commit::{Commit, CommitScope, Committed};
 #[cfg(debug_assertions)]
 pub use crash::arm_crash;
 pub use document::ApiDocument;
+pub use due::{DueFilter, DueId, DueRow, NewFate, OpenDue, ScheduleState, WRONG_CLOCK};
 pub use error::{RegistryError, RegistryErrorKind};
 pub use history::{HistoryEvent, HistoryRow};
 pub use ignores::IgnoredApi;
 pub use maintenance::Info;
 pub(crate) use outbox::hex;
 pub use outbox::{DeliveryFilter, DeliveryRow, DeliveryState, Payload, delivery_key};
+pub use pauses::Pause;
 pub use place::Place;
 pub use reference::ApiRef;
 pub use retention::Pruned;
-pub use runs::{Counts, NewRun, Outcome, Resumable, RunError, RunFilter, RunId, RunRow, RunScope, Trigger};
+pub use retries::Retry;
+pub use runs::{Counts, NewRun, Outcome, Resumable, RunError, RunFilter, RunId, RunRow, RunScope, Trigger, Unfinished};
 pub use schema::supported_version;
 pub use status::ScopeStatus;
 

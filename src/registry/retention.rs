@@ -12,11 +12,14 @@ pub struct Pruned {
     pub runs: usize,
     /// Their rows of scopes.
     pub scopes: usize,
+    /// Due instants.
+    pub dues: usize,
 }
 
 impl Registry {
     /// Forgets runs that began more than `keep` before `now`, but for each scope's and each connection's last run, and for runs
-    /// that history, the outbox or a younger run refers to; of those only what they saw scope by scope is forgotten.
+    /// that history, the outbox or a younger run refers to; of those only what they saw scope by scope is forgotten. Due instants go
+    /// with them, but for each connection's last.
     ///
     /// # Errors
     /// What SQLite and the disk may refuse.
@@ -34,6 +37,12 @@ impl Registry {
                                      AND s.family = run_scopes.family AND s.last_run_id = run_scopes.run_id)",
                 [At(before)],
             )?;
+            let dues = sql.execute(
+                "DELETE FROM due_instants
+                 WHERE recorded_at < ?1 AND (run_id IS NOT NULL OR fate NOT IN ('run', 'caught_up'))
+                   AND due_at < (SELECT max(due_at) FROM due_instants d WHERE d.connection = due_instants.connection)",
+                [At(before)],
+            )?;
             let mut runs = 0;
             // A run can only go after those that carried it on.
             loop {
@@ -48,7 +57,7 @@ impl Registry {
                     [At(before)],
                 )?;
                 if gone == 0 {
-                    return Ok(Pruned { runs, scopes });
+                    return Ok(Pruned { runs, scopes, dues });
                 }
                 runs += gone;
             }

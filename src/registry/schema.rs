@@ -15,7 +15,8 @@ use super::{RegistryErrorKind, locks};
 pub(super) const APPLICATION_ID: i32 = 0x6162_7264;
 
 /// Every schema change in order. Append only: a released one is never edited, moved or removed.
-const MIGRATIONS: &[M<'_>] = &[M::up(include_str!("migrations/0001_initial.sql"))];
+const MIGRATIONS: &[M<'_>] =
+    &[M::up(include_str!("migrations/0001_initial.sql")), M::up(include_str!("migrations/0002_worker.sql"))];
 
 /// The released migrations.
 pub(super) fn migrations() -> Migrations<'static> {

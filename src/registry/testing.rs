@@ -54,7 +54,7 @@ impl Bench {
         now: DateTime<Utc>,
     ) -> RunId {
         let trigger = Trigger::Manual;
-        let new = NewRun { connection, trigger, due_at: None, resumes, selected, request, host: None };
+        let new = NewRun { connection, trigger, due_at: None, due: None, resumes, selected, request, host: None };
         self.registry.begin_run(&new, now).unwrap()
     }
 

@@ -144,7 +144,7 @@ impl Book {
     ) -> Result<Claim, RunError> {
         let (name, may_resume, trigger, asked) =
             (connection.name.clone(), request.may_resume(), request.trigger, request.document(connection));
-        let selected = !request.apis.is_empty();
+        let (selected, due) = (!request.apis.is_empty(), request.due);
         let claimed = self
             .with(move |registry| {
                 let lock = match only_run(registry, &name, now)? {
@@ -158,7 +158,8 @@ impl Book {
                 let new = NewRun {
                     connection: &name,
                     trigger: if resumes.is_some() { Trigger::Resume } else { trigger },
-                    due_at: left.as_ref().and_then(|left| left.due_at),
+                    due_at: due.map(|due| due.due_at).or_else(|| left.as_ref().and_then(|left| left.due_at)),
+                    due: due.and_then(|due| due.due_id),
                     resumes,
                     selected,
                     request: &asked,
@@ -279,7 +280,7 @@ impl Book {
 }
 
 /// Runs what blocks where blocking is allowed.
-async fn away<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) async fn away<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
@@ -309,6 +310,7 @@ pub(super) fn claim_approval(
         connection: &connection.name,
         trigger: Trigger::Manual,
         due_at: None,
+        due: None,
         resumes: None,
         selected: true,
         request: &request,

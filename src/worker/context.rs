@@ -1,7 +1,9 @@
 //! What a run is given: the file, AWS, the registry, and what was asked for.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use super::book::Shelf;
 use crate::config::{Config, Connection};
 use crate::discovery::{Aws, Progress};
-use crate::inventory::Family;
-use crate::registry::Trigger;
+use crate::inventory::{Family, Scope};
+use crate::registry::{DueId, Trigger};
 
 /// What every run of a process shares. Clones share it too.
 #[derive(Clone, Debug)]
@@ -39,6 +41,12 @@ pub struct Request {
     pub trigger: Trigger,
     /// Whether it writes.
     pub mode: Mode,
+    /// The due instant that it serves.
+    pub due: Option<DueRun>,
+    /// Only what failed in passing before; absent = everything in scope.
+    pub only: Option<Arc<BTreeSet<FailedPlace>>>,
+    /// How long it may take; what it does not come to counts as not reached.
+    pub timeout: Option<Duration>,
     /// Only this account.
     pub account: Option<String>,
     /// Only this region.
@@ -66,6 +74,9 @@ impl Request {
         Self {
             trigger: Trigger::Manual,
             mode,
+            due: None,
+            only: None,
+            timeout: None,
             account: None,
             region: None,
             apis: Vec::new(),
@@ -78,10 +89,10 @@ impl Request {
         }
     }
 
-    /// Whether it may carry on what an interrupted run left that was asked for the same.
+    /// Whether it may carry on what an interrupted run left that was asked for the same. What is due on time looks everywhere.
     #[must_use]
     pub fn may_resume(&self) -> bool {
-        self.apis.is_empty() && self.pick.is_none()
+        self.apis.is_empty() && self.pick.is_none() && self.trigger != Trigger::Schedule
     }
 
     /// What was asked for, so that a later run can tell whether it was asked for the same by the same rules.
@@ -90,6 +101,9 @@ impl Request {
         let Self {
             trigger: _,
             mode: _,
+            due: _,
+            only,
+            timeout: _,
             account,
             region,
             apis,
@@ -102,6 +116,7 @@ impl Request {
         } = self;
         let apis: Vec<&str> = apis.iter().map(|api| api.api_id.as_str()).collect();
         json!({
+            "only": only.as_ref().map(|places| places.iter().map(ToString::to_string).collect::<Vec<_>>()),
             "account": account,
             "region": region,
             "apis": apis,
@@ -130,6 +145,49 @@ fn fingerprint(connection: &Connection) -> String {
     } = connection;
     let rules = format!("{:?}", (credentials, regions, stages, include, exclude, targets, entry));
     crate::registry::hex(&Sha256::digest(rules))
+}
+
+/// The due instant that a run serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DueRun {
+    /// Its row, unless the run carries on one that was tied to it before.
+    pub due_id: Option<DueId>,
+    /// The instant.
+    pub due_at: DateTime<Utc>,
+}
+
+/// A scope, or all of an account, or where not even the account is known everything, that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FailedPlace {
+    /// Twelve digits; absent = any.
+    pub account_id: Option<String>,
+    /// Region code; absent = any.
+    pub region: Option<String>,
+    /// Absent = both.
+    pub family: Option<Family>,
+}
+
+impl FailedPlace {
+    /// Whether it is, or holds, this scope.
+    #[must_use]
+    pub fn holds(&self, scope: &Scope) -> bool {
+        self.account_id.as_ref().is_none_or(|account| *account == scope.account_id)
+            && self.region.as_ref().is_none_or(|region| *region == scope.region)
+            && self.family.is_none_or(|family| family == scope.family)
+    }
+
+    /// Whether some of it is in this account.
+    #[must_use]
+    pub fn is_in(&self, account_id: &str) -> bool {
+        self.account_id.as_deref().is_none_or(|account| account == account_id)
+    }
+}
+
+impl fmt::Display for FailedPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let any = |name: &Option<String>| name.clone().unwrap_or_else(|| "*".to_owned());
+        write!(f, "{}/{}/{}", any(&self.account_id), any(&self.region), self.family.map_or("*", Family::as_str))
+    }
 }
 
 /// Whether a run writes.

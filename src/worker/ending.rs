@@ -32,6 +32,7 @@ impl Run {
     pub(super) async fn finish(mut self, started_at: DateTime<Utc>, ending: Result<(), Ending>) -> RunReport {
         let noted = match ending {
             Err(Ending::Interrupted) => self.note_unreached("the run was interrupted before it was committed").await,
+            Err(Ending::TimedOut) => self.note_unreached(&self.time_was_up()).await,
             // What the registry refuses now is not worth a second complaint.
             Err(Ending::Broken(_)) => self.note_unreached("the run broke off before it was committed").await.or(Ok(())),
             Ok(()) => Ok(()),
@@ -48,6 +49,10 @@ impl Run {
             Ok(()) => match outcome(&self.scopes, !self.claim.done.is_empty()) {
                 Outcome::Failed => (Outcome::Failed, self.no_scope_complete()),
                 outcome => (outcome, self.missing_name()),
+            },
+            Err(Ending::TimedOut) => match outcome(&self.scopes, !self.claim.done.is_empty()) {
+                Outcome::Failed => (Outcome::Failed, Some(self.timeout())),
+                outcome => (outcome, noted.err().map(|error| registry_error(&error))),
             },
             Err(Ending::Interrupted) => (Outcome::Interrupted, noted.err().map(|error| registry_error(&error))),
             Err(Ending::Broken(error)) => (Outcome::Failed, Some(error)),
@@ -115,6 +120,16 @@ impl Run {
             error = error.map(|error| error.message.as_str()),
             "run over"
         );
+    }
+
+    fn time_was_up(&self) -> String {
+        let timeout = self.request.timeout.unwrap_or_default();
+        format!("the run's time was up ({})", humantime::format_duration(timeout))
+    }
+
+    fn timeout(&self) -> RunError {
+        let hint = "raise `timeout` of the schedule, or look why AWS answers so slowly";
+        RunError { kind: "timeout".to_owned(), message: self.time_was_up(), hint: Some(hint.to_owned()) }
     }
 
     /// Where not one scope was read whole, the first failure that is not meant is the run's error.

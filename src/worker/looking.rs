@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::book::Book;
-use super::context::{Context, NamedApi};
+use super::context::{Context, FailedPlace, NamedApi};
 use crate::config::{Connection, Existing, PublishedBy};
 use crate::discovery::{self, Account, DeploymentAsk, Wanted};
 use crate::inventory::{ApiId, Family, Listing, Protocol, Scope, ScopeLook, ScopeState};
@@ -81,10 +81,19 @@ pub(super) struct Brief {
     pub(super) rules: Rules,
     pub(super) book: Book,
     pub(super) region: Option<String>,
+    pub(super) only: Option<Arc<BTreeSet<FailedPlace>>>,
     pub(super) apis: Vec<NamedApi>,
     pub(super) stages: BTreeSet<String>,
     /// Scopes that an interrupted run committed before.
     pub(super) done: BTreeSet<Scope>,
+}
+
+impl Brief {
+    /// Whether this run is to look at a scope.
+    fn wants(&self, scope: &Scope) -> bool {
+        let failed = |places: &Arc<BTreeSet<FailedPlace>>| places.iter().any(|place| place.holds(scope));
+        !self.done.contains(scope) && self.only.as_ref().is_none_or(failed)
+    }
 }
 
 /// Sets out to every account and region; planned scopes arrive in the channel, which ends after the last one.
@@ -111,13 +120,12 @@ pub(super) fn set_out(
 pub(super) fn scopes(brief: &Brief, account: &Account) -> Vec<Scope> {
     let scopes = |region| Family::ALL.map(|family| scope(account, region, family));
     let regions = regions(brief, account);
-    regions.iter().flat_map(|region| scopes(region)).filter(|scope| !brief.done.contains(scope)).collect()
+    regions.iter().flat_map(|region| scopes(region)).filter(|scope| brief.wants(scope)).collect()
 }
 
 /// The regions of an account that this run looks at.
 fn regions(brief: &Brief, account: &Account) -> Vec<String> {
-    let open =
-        |region: &str| Family::ALL.into_iter().any(|family| !brief.done.contains(&scope(account, region, family)));
+    let open = |region: &str| Family::ALL.into_iter().any(|family| brief.wants(&scope(account, region, family)));
     let chosen = |region: &&String| {
         let asked = brief.region.as_ref().is_none_or(|only| only == *region);
         let named = brief.apis.is_empty() || brief.apis.iter().any(|api| names_place(api, account, region));
@@ -166,8 +174,8 @@ async fn look_at_region(
     sender: &mpsc::Sender<Result<Planned, RegistryError>>,
 ) {
     for look in looks(brief, account, region).await {
-        // Of a region where an interrupted run committed one family, only the other is still open.
-        if brief.done.contains(&look.scope) {
+        // Of a region where an interrupted run committed one family, or one had failed, only the other is looked at.
+        if !brief.wants(&look.scope) {
             continue;
         }
         let planned = plan_look(brief, account, look).await;

@@ -9,8 +9,9 @@ mod holding;
 mod looking;
 pub mod report;
 mod run;
+pub mod service;
 
 pub use approve::{Approval, approve};
 pub use book::{SharedRegistry, Shelf};
-pub use context::{Candidate, Context, Mode, NamedApi, Pick, Request};
+pub use context::{Candidate, Context, DueRun, FailedPlace, Mode, NamedApi, Pick, Request};
 pub use run::run;

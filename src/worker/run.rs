@@ -15,7 +15,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 
 use super::book::{Book, Claim, ScopeCommit};
-use super::context::{Context, Mode, Request};
+use super::context::{Context, FailedPlace, Mode, Request};
 use super::ending::document;
 use super::looking::{self, Brief, Planned};
 use super::report::{RunReport, ScopeReport};
@@ -54,7 +54,7 @@ pub async fn run(context: &Context, connection: &Connection, request: &Request) 
         book,
         claim,
     };
-    let ending = if claimed { run.go().await } else { begun };
+    let ending = if claimed { run.go_in_time().await } else { begun };
     run.finish(started_at, ending).await
 }
 
@@ -62,6 +62,7 @@ pub async fn run(context: &Context, connection: &Connection, request: &Request) 
 #[derive(Debug)]
 pub(super) enum Ending {
     Interrupted,
+    TimedOut,
     Broken(RunError),
 }
 
@@ -95,6 +96,25 @@ pub(super) struct Run {
 }
 
 impl Run {
+    /// Goes on until the end, or until the time that the run may take is up. It is told to stop rather than dropped: a commit that is
+    /// under way has to be counted.
+    async fn go_in_time(&mut self) -> Result<(), Ending> {
+        let Some(timeout) = self.request.timeout else { return self.go().await };
+        let told = self.context.cancel.clone();
+        let stop = told.child_token();
+        self.context.cancel = stop.clone();
+        let timer = tokio::spawn(async move {
+            tokio::time::sleep(timeout).await;
+            stop.cancel();
+        });
+        let ended = self.go().await;
+        timer.abort();
+        match ended {
+            Err(Ending::Interrupted) if !told.is_cancelled() => Err(Ending::TimedOut),
+            ended => ended,
+        }
+    }
+
     async fn go(&mut self) -> Result<(), Ending> {
         let entered = tokio::select! {
             biased;
@@ -128,7 +148,10 @@ impl Run {
     fn is_asked_for(&self, account: &Account) -> bool {
         let named = self.request.apis.is_empty()
             || self.request.apis.iter().any(|api| api.account.as_ref().is_none_or(|only| *only == account.account_id));
-        named && self.request.account.as_ref().is_none_or(|only| *only == account.account_id)
+        let failed = |places: &Arc<BTreeSet<FailedPlace>>| places.iter().any(|place| place.is_in(&account.account_id));
+        named
+            && self.request.account.as_ref().is_none_or(|only| *only == account.account_id)
+            && self.request.only.as_ref().is_none_or(failed)
     }
 
     fn not_in_scope(&self, what: &str) -> Ending {
@@ -158,6 +181,7 @@ impl Run {
             rules,
             book: self.book.clone(),
             region: self.request.region.clone(),
+            only: self.request.only.clone(),
             apis: self.request.apis.clone(),
             stages: self.request.stages.clone(),
             done: self.claim.done.clone(),

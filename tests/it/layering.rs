@@ -26,7 +26,7 @@ const NOT_IN_CORE: [&str; 20] = [
     "crate::environment",
     "async fn",
 ];
-const CORE: [&str; 3] = ["config", "inventory.rs", "plan"];
+const CORE: [&str; 4] = ["config", "inventory.rs", "plan", "schedule"];
 
 /// Edges know the core and nothing of each other; the worker joins them and knows no command line.
 const EDGES: [(&str, &[&str]); 3] = [

@@ -24,3 +24,4 @@ mod scale;
 mod secrets;
 mod selection;
 mod support;
+mod time;

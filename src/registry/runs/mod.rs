@@ -10,8 +10,8 @@ use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::RegistryErrorKind;
 use super::values::counted;
+use super::{DueId, RegistryErrorKind};
 use crate::inventory::{Family, Scope, ScopeState};
 use crate::plan::{Decision, Entry};
 
@@ -186,6 +186,8 @@ pub struct NewRun<'a> {
     pub trigger: Trigger,
     /// The instant that its schedule named.
     pub due_at: Option<DateTime<Utc>>,
+    /// That instant's row.
+    pub due: Option<DueId>,
     /// The interrupted run that it carries on.
     pub resumes: Option<RunId>,
     /// Whether it looks at named APIs only.
@@ -282,6 +284,19 @@ pub struct Resumable {
     pub request: Value,
     /// The scopes that the chain has committed, with how their looks ended; they need no second look.
     pub committed: BTreeMap<Scope, ScopeState>,
+}
+
+/// A run that was not asked for by a person and never came to its end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unfinished {
+    /// Whose.
+    pub connection: String,
+    /// Its number.
+    pub run_id: RunId,
+    /// What set it off.
+    pub trigger: Trigger,
+    /// The instant that its schedule named.
+    pub due_at: Option<DateTime<Utc>>,
 }
 
 /// The name of a row of scopes: a scope, or an account as such, whose region and family are empty.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::{Counts, Outcome, Resumable, RunError, RunFilter, RunId, RunRow, RunScope, Trigger, chain, sum};
+use super::{
+    Counts, Outcome, Resumable, RunError, RunFilter, RunId, RunRow, RunScope, Trigger, Unfinished, chain, sum,
+};
 use crate::inventory::{Scope, ScopeState};
 use crate::registry::values::{self, At, count, counted, word};
 use crate::registry::{Reader, RegistryError, RegistryErrorKind, status};
@@ -48,6 +50,43 @@ impl Reader {
                 }
             }
             Ok(Some(Resumable { run_id, started_at: started_at.0, due_at, request, committed }))
+        })
+    }
+
+    /// Each connection's latest run that no person asked for, where it broke off and nothing after it went to its end for the same
+    /// scopes. A run whose process died counts once it was marked as interrupted.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn unfinished(&self) -> Result<Vec<Unfinished>, RegistryError> {
+        self.read(|sql| {
+            let mut statement = sql.prepare_cached(
+                "SELECT connection, id, trigger, due_at FROM runs r
+                 WHERE outcome = 'interrupted' AND trigger <> 'manual'
+                   AND id = (SELECT max(id) FROM runs l WHERE l.connection = r.connection AND l.trigger <> 'manual')
+                   AND NOT EXISTS (SELECT 1 FROM runs l
+                                   WHERE l.connection = r.connection AND l.id > r.id AND l.request = r.request
+                                     AND l.outcome IN ('succeeded', 'partial', 'failed'))
+                 ORDER BY id",
+            )?;
+            let rows = statement.query_map([], |row| {
+                let trigger = word(row, 2, Trigger::parse)?;
+                Ok(Unfinished { connection: row.get(0)?, run_id: row.get(1)?, trigger, due_at: values::time(row, 3)? })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// The connections of which a run counts as running, whether its process lives or not.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn running(&self) -> Result<Vec<String>, RegistryError> {
+        self.read(|sql| {
+            let mut statement = sql
+                .prepare_cached("SELECT DISTINCT connection FROM runs WHERE outcome = 'running' ORDER BY connection")?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
     }
 

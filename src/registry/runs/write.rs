@@ -7,7 +7,7 @@ use super::{Counts, NewRun, Outcome, RunError, RunId, ScopeKey, ScopeResult, mus
 use crate::inventory::{AccountTrouble, Scope, Trouble};
 use crate::registry::status::Suspicion;
 use crate::registry::values::{At, at, count, to_json};
-use crate::registry::{Registry, RegistryError, RegistryErrorKind, baseline, status};
+use crate::registry::{Registry, RegistryError, RegistryErrorKind, baseline, due, status};
 
 impl Registry {
     /// Begins a run.
@@ -23,7 +23,7 @@ impl Registry {
                 "INSERT INTO runs (connection, trigger, due_at, started_at, outcome, selected, request, resumes, pid, host)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?;
-            Ok(statement.insert((
+            let run_id = statement.insert((
                 new.connection,
                 new.trigger.as_str(),
                 at(new.due_at),
@@ -34,7 +34,11 @@ impl Registry {
                 new.resumes,
                 std::process::id(),
                 new.host,
-            ))?)
+            ))?;
+            if let Some(due_id) = new.due {
+                due::begun(sql, due_id, run_id)?;
+            }
+            Ok(run_id)
         })
     }
 

@@ -23,6 +23,7 @@ fn one_run(path: &Path) -> u64 {
         connection: "payments",
         trigger: Trigger::Manual,
         due_at: None,
+        due: None,
         resumes: resumes.map(|left| left.run_id),
         selected: false,
         request: &request,

@@ -123,6 +123,7 @@ fn a_locked_registry_says_so_and_works_again_afterwards() {
         connection: "payments",
         trigger: Trigger::Manual,
         due_at: None,
+        due: None,
         resumes: None,
         selected: false,
         request: &request,

@@ -95,6 +95,16 @@ impl Running {
         }
     }
 
+    /// Waits until it has said this so many times in all.
+    pub(crate) fn wait_until_said_times(&mut self, text: &str, times: usize) {
+        while self.said.matches(text).count() < times {
+            match self.stderr.recv_timeout(LONG) {
+                Ok(line) => self.said += &(line + "\n"),
+                Err(error) => panic!("`{text}` was not said {times} times ({error}), but: {}", self.said),
+            }
+        }
+    }
+
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Ended {
         let stdout = self.stdout.recv_timeout(LONG).unwrap_or_else(|error| {

@@ -1,0 +1,62 @@
+//! `run`: the worker.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
+
+use super::args::Global;
+use super::exit::{Exit, Failure};
+use super::output::when;
+use super::{setup, signals};
+use crate::discovery::Aws;
+use crate::registry::Registry;
+use crate::registry::locks::{self, LockedBy, Locking};
+use crate::worker::service::{self, ServeError, Settings};
+use crate::zones::ZoneData;
+use crate::{clock, environment};
+
+/// Follows the schedules until it is told to stop.
+pub(super) async fn run(global: &Global, begun: Instant) -> Result<Exit, Failure> {
+    let loaded = setup::load_and_warn(global)?;
+    let registry = Registry::create_or_open(&setup::registry_path(global, &loaded))?;
+    let lock = match locks::lock_worker(registry.path(), clock::now()) {
+        Ok(Locking::Taken(lock)) => lock,
+        Ok(Locking::Held(holder)) => return Err(second(&registry, &holder)),
+        Err(error) => {
+            let cannot = format!("cannot take the worker's lock beside {}: {error}", registry.path().display());
+            return Err(Failure::failed(cannot).hint("the folder of the registry must be writable"));
+        }
+    };
+    let config = loaded.config;
+    let aws = Aws::new(&config.network, &config.limits, config.connections.len()).await?;
+    let stop = CancellationToken::new();
+    let _signals = signals::cancel_on_interrupt(stop.clone(), signals::STOPPING);
+    let settings = Settings {
+        config,
+        file: loaded.file,
+        registry,
+        lock,
+        aws: Arc::new(aws),
+        zones: ZoneData::load(environment::path("TZDIR").map(PathBuf::from).as_deref()),
+        clock: clock::now,
+        begun,
+    };
+    service::serve(settings, stop).await.map_err(failure)?;
+    Ok(Exit::Done)
+}
+
+fn second(registry: &Registry, holder: &LockedBy) -> Failure {
+    let pid = holder.pid.map(|pid| format!(", process {pid}")).unwrap_or_default();
+    let since = holder.since.map(|since| format!(", since {}", when(since))).unwrap_or_default();
+    Failure::failed(format!("a worker is running on {} already{pid}{since}", registry.path().display()))
+        .hint("one worker serves a registry; it follows the whole schedule file")
+}
+
+fn failure(error: ServeError) -> Failure {
+    match error {
+        ServeError::Registry(error) => error.into(),
+        error @ ServeError::Alarm(_) => Failure::failed(error.to_string()),
+    }
+}

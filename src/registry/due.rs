@@ -1,0 +1,305 @@
+//! What became of each instant at which a schedule was due. Every one has exactly one fate.
+//!
+//! A fate `run` or `caught_up` is written before its run begins, and the run's row and the fate's `run_id` stand in one transaction:
+//! whatever a crash leaves without a run is begun by the next start.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::Serialize;
+
+use super::values::{self, At, at, count, counted, word, word_or_none};
+use super::{Reader, Registry, RegistryError, RunId};
+use crate::schedule::{Due, Fate, Reason};
+
+/// A due instant's number.
+pub type DueId = i64;
+
+/// A clock that was set back by more than this had been wrong; by less, it was corrected, or somebody travels.
+pub const WRONG_CLOCK: TimeDelta = TimeDelta::hours(26);
+
+/// When a connection's schedule as it stands began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduleState {
+    /// Tells apart schedules that name different instants.
+    pub definition: String,
+    /// Nothing that was due at or before it is owed.
+    pub since: DateTime<Utc>,
+    /// The newest due instant that has a fate.
+    pub settled_until: Option<DateTime<Utc>>,
+}
+
+/// A fate to be written down.
+#[derive(Clone, Debug)]
+pub struct NewFate<'a> {
+    /// Whose schedule.
+    pub connection: &'a str,
+    /// In which zone its local time is meant.
+    pub zone: &'a str,
+    /// The instant.
+    pub due: Due,
+    /// What becomes of it.
+    pub fate: Fate,
+    /// Why, where it is no run.
+    pub reason: Option<Reason>,
+    /// How many older instants it stands for as well.
+    pub older: u64,
+    /// Version of the zone data.
+    pub tzdb: &'a str,
+}
+
+/// A due instant whose run has not begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenDue {
+    /// Its number.
+    pub due_id: DueId,
+    /// Whose schedule.
+    pub connection: String,
+    /// The instant.
+    pub due_at: DateTime<Utc>,
+    /// `Run` or `CaughtUp`.
+    pub fate: Fate,
+}
+
+/// A due instant as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DueRow {
+    /// Its number.
+    #[serde(skip)]
+    pub due_id: DueId,
+    /// Whose schedule.
+    pub connection: String,
+    /// The instant.
+    pub due_at: DateTime<Utc>,
+    /// IANA name.
+    pub zone: String,
+    /// The local time that the schedule names.
+    pub nominal: NaiveDateTime,
+    /// Whether it is the later of two instants with that local time.
+    pub second_pass: bool,
+    /// What became of it.
+    pub fate: Fate,
+    /// Why, where it is no run.
+    pub reason: Option<Reason>,
+    /// How many older instants it stands for as well.
+    pub older: u64,
+    /// When that was written down.
+    pub recorded_at: DateTime<Utc>,
+    /// Its run.
+    pub run_id: Option<RunId>,
+}
+
+/// Which due instants are wanted; the default is all of them.
+#[derive(Clone, Debug, Default)]
+pub struct DueFilter {
+    /// Of this connection.
+    pub connection: Option<String>,
+    /// Only those that did not run.
+    pub without_run: bool,
+    /// Not before this instant.
+    pub since: Option<DateTime<Utc>>,
+    /// No more than this many, newest first.
+    pub limit: Option<usize>,
+}
+
+impl Registry {
+    /// Takes the schedules as the file names them now, each with its definition, and answers since when each stands. A definition that
+    /// is not the one it was begins now, and so does one that began under a clock that was wrong. What the file no longer names is
+    /// forgotten; the fates stay.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn define_schedules(
+        &mut self,
+        schedules: &BTreeMap<String, String>,
+        now: DateTime<Utc>,
+    ) -> Result<BTreeMap<String, ScheduleState>, RegistryError> {
+        self.write(|sql| {
+            let known = definitions(sql)?;
+            for name in known.keys().filter(|name| !schedules.contains_key(*name)) {
+                sql.prepare_cached("DELETE FROM schedules WHERE connection = ?1")?.execute([name])?;
+            }
+            for (name, definition) in schedules {
+                let stands =
+                    |(known, since): &(String, DateTime<Utc>)| known == definition && *since <= now + WRONG_CLOCK;
+                if !known.get(name).is_some_and(stands) {
+                    sql.prepare_cached(
+                        "INSERT OR REPLACE INTO schedules (connection, definition, since) VALUES (?1, ?2, ?3)",
+                    )?
+                    .execute((name, definition, At(now)))?;
+                }
+            }
+            sql.execute("DELETE FROM retries WHERE connection NOT IN (SELECT connection FROM schedules)", [])?;
+            Ok(states(sql)?)
+        })
+    }
+
+    /// Writes down fates, all of them or none; answers for each its number, or nothing where the instant had a fate before.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn record_fates(
+        &mut self,
+        fates: &[NewFate<'_>],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Option<DueId>>, RegistryError> {
+        self.write(|sql| {
+            let mut statement = sql.prepare_cached(
+                "INSERT INTO due_instants (connection, zone, nominal, second_pass, due_at, fate, reason, older, recorded_at, tzdb)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                 ON CONFLICT (connection, zone, nominal, second_pass) DO NOTHING RETURNING id",
+            )?;
+            let record = |new: &NewFate<'_>| {
+                let parameters = (
+                    new.connection,
+                    new.zone,
+                    nominal(&new.due),
+                    new.due.second_pass,
+                    At(new.due.at),
+                    new.fate.as_str(),
+                    new.reason.map(Reason::as_str),
+                    count(new.older),
+                    At(now),
+                    new.tzdb,
+                );
+                statement.query_row(parameters, |row| row.get(0)).optional()
+            };
+            Ok(fates.iter().map(record).collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// Writes down that a due instant's run could not begin.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn skip_due(&mut self, due_id: DueId, reason: Reason) -> Result<(), RegistryError> {
+        self.write(|sql| {
+            sql.prepare_cached(
+                "UPDATE due_instants SET fate = 'skipped', reason = ?2 WHERE id = ?1 AND run_id IS NULL",
+            )?
+            .execute((due_id, reason.as_str()))?;
+            Ok(())
+        })
+    }
+
+    /// Takes back the fates that were written under a clock that was ahead by more than [`WRONG_CLOCK`]: instants that are still to
+    /// come must not count as served. Answers how many.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn forget_fates_of_the_future(&mut self, now: DateTime<Utc>) -> Result<usize, RegistryError> {
+        self.write(|sql| {
+            let limit = At(now + WRONG_CLOCK);
+            let forgotten = sql.execute("DELETE FROM due_instants WHERE recorded_at > ?1", [limit])?;
+            sql.execute("DELETE FROM retries WHERE due_at > ?1 + 86400000 * 400", [limit])?;
+            Ok(forgotten)
+        })
+    }
+}
+
+impl Reader {
+    /// The due instants whose runs have not begun, oldest first.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn open_dues(&self) -> Result<Vec<OpenDue>, RegistryError> {
+        self.read(|sql| {
+            let mut statement = sql.prepare_cached(
+                "SELECT id, connection, due_at, fate FROM due_instants
+                 WHERE run_id IS NULL AND fate IN ('run', 'caught_up') ORDER BY due_at, id",
+            )?;
+            let rows = statement.query_map([], |row| {
+                Ok(OpenDue {
+                    due_id: row.get(0)?,
+                    connection: row.get(1)?,
+                    due_at: row.get::<_, At>(2)?.0,
+                    fate: word(row, 3, Fate::parse)?,
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Due instants, newest first.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn dues(&self, filter: &DueFilter) -> Result<Vec<DueRow>, RegistryError> {
+        self.read(|sql| {
+            let mut statement = sql.prepare_cached(
+                "SELECT id, connection, due_at, zone, nominal, second_pass, fate, reason, older, recorded_at, run_id FROM due_instants
+                 WHERE (?1 IS NULL OR connection = ?1) AND (?2 = 0 OR fate NOT IN ('run', 'caught_up'))
+                   AND (?3 IS NULL OR due_at >= ?3)
+                 ORDER BY due_at DESC, id DESC LIMIT ?4",
+            )?;
+            let limit = filter.limit.map_or(-1, |limit| count(limit as u64));
+            let rows = statement.query_map((&filter.connection, filter.without_run, at(filter.since), limit), due)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// How many instants came to each fate, by connection and fate; those that a row stands for as well count.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn fates(&self) -> Result<BTreeMap<(String, Fate), u64>, RegistryError> {
+        self.read(|sql| {
+            let mut statement = sql.prepare_cached(
+                "SELECT connection, fate, count(*) + sum(older) FROM due_instants GROUP BY connection, fate",
+            )?;
+            let rows =
+                statement.query_map([], |row| Ok(((row.get(0)?, word(row, 1, Fate::parse)?), counted(row, 2)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+}
+
+/// Ties a due instant to its run, in the transaction that begins it.
+pub(super) fn begun(sql: &Connection, due_id: DueId, run_id: RunId) -> rusqlite::Result<()> {
+    sql.prepare_cached("UPDATE due_instants SET run_id = ?2 WHERE id = ?1")?.execute((due_id, run_id))?;
+    Ok(())
+}
+
+fn nominal(due: &Due) -> String {
+    due.nominal.format("%Y-%m-%dT%H:%M:%S").to_string()
+}
+
+fn definitions(sql: &Connection) -> rusqlite::Result<BTreeMap<String, (String, DateTime<Utc>)>> {
+    let mut statement = sql.prepare_cached("SELECT connection, definition, since FROM schedules")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get::<_, At>(2)?.0))))?;
+    rows.collect()
+}
+
+fn states(sql: &Connection) -> rusqlite::Result<BTreeMap<String, ScheduleState>> {
+    let mut statement = sql.prepare_cached(
+        "SELECT connection, definition, since,
+                (SELECT max(due_at) FROM due_instants d WHERE d.connection = schedules.connection)
+         FROM schedules",
+    )?;
+    let rows = statement.query_map([], |row| {
+        let state = ScheduleState {
+            definition: row.get(1)?,
+            since: row.get::<_, At>(2)?.0,
+            settled_until: values::time(row, 3)?,
+        };
+        Ok((row.get(0)?, state))
+    })?;
+    rows.collect()
+}
+
+fn due(row: &Row<'_>) -> rusqlite::Result<DueRow> {
+    Ok(DueRow {
+        due_id: row.get(0)?,
+        connection: row.get(1)?,
+        due_at: row.get::<_, At>(2)?.0,
+        zone: row.get(3)?,
+        nominal: word(row, 4, |text| text.parse().ok())?,
+        second_pass: row.get(5)?,
+        fate: word(row, 6, Fate::parse)?,
+        reason: word_or_none(row, 7, Reason::parse)?,
+        older: counted(row, 8)?,
+        recorded_at: row.get::<_, At>(9)?.0,
+        run_id: row.get(10)?,
+    })
+}

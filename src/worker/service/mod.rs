@@ -1,0 +1,242 @@
+//! The running worker: follows the schedules until it is told to stop.
+//!
+//! ```text
+//! schedule file ── reload ──► Dispatcher ──► Queue ──► worker::run (at most `parallel_runs`, one a connection)
+//!        alarm, heartbeat ──────►   │                        │
+//!                                   ▼                        ▼
+//!                  fates, retries, states (registry: one transaction each) ──► Status
+//! ```
+//!
+//! [`serve`] is the whole of it; [`Service`] is the handle that the control socket, HTTP and the reloader share. The dispatcher is the
+//! only one that starts scheduled runs, and every due instant passes through it once.
+
+mod alarm;
+mod clock_watch;
+mod dispatcher;
+mod entries;
+mod jobs;
+mod status;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use chrono::{DateTime, Utc};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+pub use status::{NextDue, Phase, RunInFlight, Status};
+
+use super::book::{SharedRegistry, Shelf};
+use super::context::Context;
+use crate::config::Config;
+use crate::discovery::{Aws, Progress};
+use crate::registry::locks::Lock;
+use crate::registry::{Registry, RegistryError};
+use crate::zones::ZoneData;
+use dispatcher::Dispatcher;
+
+/// What the worker is given.
+#[derive(Debug)]
+pub struct Settings {
+    /// The checked schedule file.
+    pub config: Arc<Config>,
+    /// Where it is.
+    pub file: PathBuf,
+    /// The registry.
+    pub registry: Registry,
+    /// That makes this the registry's one worker.
+    pub lock: Lock,
+    /// The way to AWS.
+    pub aws: Arc<Aws>,
+    /// Zone data.
+    pub zones: ZoneData,
+    /// The wall clock.
+    pub clock: fn() -> DateTime<Utc>,
+    /// When the process began its work.
+    pub begun: Instant,
+}
+
+/// Why the worker could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The registry refused what a start needs.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The alarm could not be set up.
+    #[error("the alarm of the worker cannot be set up: {0}")]
+    Alarm(#[from] tokio_cron_scheduler::JobSchedulerError),
+}
+
+/// The running worker, to be asked and told. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Service(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    config: ArcSwap<Config>,
+    file: PathBuf,
+    registry: SharedRegistry,
+    registry_path: PathBuf,
+    aws: Arc<Aws>,
+    clock: fn() -> DateTime<Utc>,
+    status: Mutex<(Status, Instant)>,
+    wake: Arc<Notify>,
+    mail: mpsc::Sender<Mail>,
+    stop: CancellationToken,
+}
+
+/// What the dispatcher is told.
+#[derive(Debug)]
+enum Mail {
+    /// Another schedule file counts from now on.
+    Swap(Arc<Config>, oneshot::Sender<Result<(), String>>),
+}
+
+impl Service {
+    /// The schedule file that counts now.
+    #[must_use]
+    pub fn config(&self) -> Arc<Config> {
+        self.0.config.load_full()
+    }
+
+    /// Where the schedule file is.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.0.file
+    }
+
+    /// The registry, shared with every run.
+    #[must_use]
+    pub fn registry(&self) -> Shelf {
+        Shelf::Write(Arc::clone(&self.0.registry))
+    }
+
+    /// The registry's file.
+    #[must_use]
+    pub fn registry_path(&self) -> &Path {
+        &self.0.registry_path
+    }
+
+    /// The way to AWS, with the one limiter of the process.
+    #[must_use]
+    pub fn aws(&self) -> Arc<Aws> {
+        Arc::clone(&self.0.aws)
+    }
+
+    /// The wall clock.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        (self.0.clock)()
+    }
+
+    /// Cancelled when the worker is told to stop.
+    #[must_use]
+    pub fn stop(&self) -> &CancellationToken {
+        &self.0.stop
+    }
+
+    /// What a run in this process works with.
+    #[must_use]
+    pub fn context(&self, cancel: CancellationToken) -> Context {
+        Context {
+            config: self.config(),
+            aws: self.aws(),
+            registry: self.registry(),
+            progress: Progress::default(),
+            cancel,
+            clock: self.0.clock,
+        }
+    }
+
+    /// How the worker stands.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let held = self.0.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let (status, ticked) = &*held;
+        let age = u64::try_from(ticked.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Status { tick_age_ms: age, ..status.clone() }
+    }
+
+    /// Has the dispatcher look again: a pause was set or lifted.
+    pub fn poke(&self) {
+        self.0.wake.notify_one();
+    }
+
+    /// Puts another schedule file into force: the dispatcher serves what was due by the old one, writes down which schedules begin
+    /// anew, and swaps. Runs in flight go on with what they began with.
+    ///
+    /// # Errors
+    /// One sentence; then nothing has changed.
+    pub async fn swap(&self, config: Arc<Config>) -> Result<(), String> {
+        let (reply, answer) = oneshot::channel();
+        let stopping = || "the worker is stopping".to_owned();
+        self.0.mail.send(Mail::Swap(config, reply)).await.map_err(|_| stopping())?;
+        answer.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    fn phase(&self) -> Phase {
+        self.0.status.lock().unwrap_or_else(PoisonError::into_inner).0.phase
+    }
+
+    /// The dispatcher went round, and there is nothing new.
+    fn tick(&self) {
+        let mut held = self.0.status.lock().unwrap_or_else(PoisonError::into_inner);
+        held.0.ticked_at = self.now();
+        held.1 = Instant::now();
+    }
+
+    fn publish(&self, status: Status) {
+        *self.0.status.lock().unwrap_or_else(PoisonError::into_inner) = (status, Instant::now());
+    }
+}
+
+/// Follows the schedules until `stop` is cancelled and the runs in flight have come to their next commit.
+///
+/// # Errors
+/// It could not begin.
+pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), ServeError> {
+    let Settings { config, file, registry, lock, aws, zones, clock, begun } = settings;
+    let (mail, mailbox) = mpsc::channel(16);
+    let status = Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        started_at: clock(),
+        file: file.clone(),
+        registry: registry.path().to_owned(),
+        ..Status::default()
+    };
+    let service = Service(Arc::new(Shared {
+        config: ArcSwap::new(config),
+        file,
+        registry_path: registry.path().to_owned(),
+        registry: Arc::new(Mutex::new(registry)),
+        aws,
+        clock,
+        status: Mutex::new((status, Instant::now())),
+        wake: Arc::new(Notify::new()),
+        mail,
+        stop: stop.clone(),
+    }));
+    let mut dispatcher = Dispatcher::new(service.clone(), zones, mailbox).await?;
+    dispatcher.begin().await?;
+    let armed_after = begun.elapsed();
+    dispatcher.armed(armed_after);
+    let told = service.status();
+    tracing::info!(
+        connections = told.connections,
+        schedules = told.schedules,
+        next = told.next.as_ref().map(|next| format!("{} {} {}", next.connection, next.local, next.zone)),
+        tz_source = told.tz_source,
+        tz_version = told.tz_version,
+        armed_after_ms = u64::try_from(armed_after.as_millis()).unwrap_or(u64::MAX),
+        "following {}",
+        told.file.display(),
+    );
+    dispatcher.run().await;
+    tracing::info!("stopped");
+    // Until now no other worker may begin.
+    drop(lock);
+    Ok(())
+}
