@@ -18,7 +18,7 @@ pub(super) fn approve<W: Write>(desk: &Desk, connection: &str, output: &mut Outp
     let loaded = desk.load()?;
     let config = &loaded.config;
     let connection = config.connections.get(connection).ok_or_else(|| naming::no_connection(config, connection))?;
-    let approval = worker::approve(&desk.registry()?, config, connection, &desk.actor, clock::now());
+    let approval = worker::approve(&desk.registry(Some(&loaded))?, config, connection, &desk.actor, clock::now());
     let approval =
         approval.map_err(|error| Failure { exit: Exit::Failed, message: error.message, hint: error.hint })?;
     match desk.global.output {

@@ -11,12 +11,13 @@ use tokio::task::JoinHandle;
 use super::args::Global;
 use super::desk::Desk;
 use super::exit::{Exit, Failure};
-use super::output::Output;
+use super::output::{Output, is_interactive};
 use super::pick::Terminal;
 use super::progress::Bar;
 use super::setup;
 use crate::registry::locks::{self, LockedBy};
 use crate::worker::control::{self, Answer, Ask, Call, Opening, Reply};
+use crate::worker::service::Status;
 use crate::worker::{Candidate, Pick};
 
 /// A worker that has just started listens within this time.
@@ -109,6 +110,7 @@ pub(super) fn call(global: &Global, words: &[std::ffi::OsString]) -> Result<Call
         args: without_files(&words),
         file: file.and_then(|file| file.to_str().map(str::to_owned)),
         terminal: Terminal::new().is_ok(),
+        bar: is_interactive() && !global.quiet,
     })
 }
 
@@ -180,13 +182,34 @@ impl Worker {
                         Terminal::new().map_err(|failure| failure.message)?.pick(&candidates)
                     }));
                 }
-                Some(Answer::Status(_) | Answer::Reload(_)) => {}
+                Some(Answer::Status(_)) => {}
                 Some(Answer::Exit(code)) => break Some(code),
                 None => break None,
             }
         };
         bar.clear();
         exit.map(Exit::of_code).ok_or_else(|| talk.gone())
+    }
+
+    /// Asks the worker how it is.
+    ///
+    /// # Errors
+    /// It does not say so in time.
+    pub(super) async fn status(self, within: Duration) -> Result<Status, Failure> {
+        let mut talk = self.ask(Ask::Health, Some(within))?;
+        while let Some(answer) = talk.answers.recv().await {
+            match answer {
+                Answer::Status(status) => {
+                    return serde_json::from_value(*status)
+                        .map_err(|error| Failure::failed(format!("the worker's status is not understood: {error}")));
+                }
+                Answer::Err(text) => say_as_it_is(&text),
+                Answer::Exit(_) => break,
+                _ => {}
+            }
+        }
+        let worker = named(&talk.holder);
+        Err(Failure::failed(format!("{worker} does not say how it is")))
     }
 
     /// Sends a request; its answers can be waited for.

@@ -3,13 +3,14 @@
 //! A command asks its desk for the schedule file, the registry and the way to AWS, and says through it what is no result. So one code
 //! serves both, and what it prints and how it ends is the same.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use tokio_util::sync::CancellationToken;
 
 use super::args::Global;
 use super::exit::Failure;
-use super::pick::Terminal;
+use super::pick::{self, Terminal};
 use super::progress::Follower;
 use super::setup::{self, Loaded};
 use super::signals::{self, Watch};
@@ -17,6 +18,8 @@ use crate::clock;
 use crate::config::Config;
 use crate::discovery::{Aws, Progress};
 use crate::registry::{Registry, RegistryErrorKind};
+use crate::worker::control::{Call, Client};
+use crate::worker::service::Service;
 use crate::worker::{Context, Pick, SharedRegistry, Shelf};
 
 /// What a command works with.
@@ -28,27 +31,67 @@ pub(super) struct Desk {
     pub(super) actor: String,
     /// Ends runs: what was committed stays.
     pub(super) cancel: CancellationToken,
+    /// The worker in whose process it stands, if not in one of its own.
+    worker: Option<AtWorker>,
+}
+
+#[derive(Debug)]
+struct AtWorker {
+    service: Service,
+    client: Client,
+    /// Whether a person can be asked.
+    terminal: bool,
+    /// Whether progress is shown there.
+    bar: bool,
 }
 
 impl Desk {
     /// The desk of a command in a process of its own.
     pub(super) fn own(global: &Global) -> Self {
-        Self { global: global.clone(), actor: super::actor(), cancel: CancellationToken::new() }
+        Self { global: global.clone(), actor: super::actor(), cancel: CancellationToken::new(), worker: None }
+    }
+
+    /// The desk of a command in the worker's process.
+    pub(super) fn of_client(global: Global, service: &Service, call: &Call, client: &Client) -> Self {
+        let worker =
+            AtWorker { service: service.clone(), client: client.clone(), terminal: call.terminal, bar: call.bar };
+        Self { global, actor: client.by().to_owned(), cancel: client.cancel().clone(), worker: Some(worker) }
     }
 
     /// Says something beside the result.
     pub(super) fn say(&self, text: &str) {
-        super::say(text);
+        match &self.worker {
+            Some(worker) => worker.client.err(&format!("aboard: {text}\n")),
+            None => super::say(text),
+        }
     }
 
-    /// The schedule file, with its warnings said.
+    /// The schedule file, with its warnings said; in the worker the one that counts there.
     pub(super) fn load(&self) -> Result<Loaded, Failure> {
-        setup::load_and_warn(&self.global)
+        match &self.worker {
+            Some(AtWorker { service, .. }) => {
+                Ok(Loaded { config: service.config(), file: service.file().to_owned(), warnings: Vec::new() })
+            }
+            None => setup::load_and_warn(&self.global),
+        }
+    }
+
+    /// Where the registry is. The schedule file is not needed where the registry is named.
+    pub(super) fn registry_path(&self, loaded: Option<&Loaded>) -> Result<PathBuf, Failure> {
+        match (&self.worker, &self.global.registry, loaded) {
+            (Some(worker), ..) => Ok(worker.service.registry_path().to_owned()),
+            (None, Some(path), _) => Ok(path.clone()),
+            (None, None, Some(loaded)) => Ok(setup::registry_path(&self.global, loaded)),
+            (None, None, None) => Ok(setup::registry_path(&self.global, &setup::load(&self.global)?)),
+        }
     }
 
     /// The registry of a run that writes nothing: none where there is none.
     pub(super) fn registry_to_look_at(&self, loaded: &Loaded) -> Result<Shelf, Failure> {
-        match setup::read(&setup::registry_path(&self.global, loaded)) {
+        if let Some(worker) = &self.worker {
+            return Ok(worker.service.registry());
+        }
+        match setup::read(&self.registry_path(Some(loaded))?) {
             Ok(reader) => Ok(Shelf::read(reader)),
             Err(error) if matches!(error.kind, RegistryErrorKind::Missing | RegistryErrorKind::DirectoryMissing(_)) => {
                 Ok(Shelf::Empty)
@@ -59,21 +102,23 @@ impl Desk {
 
     /// The registry of a run that commits: made where there is none.
     pub(super) fn registry_of_run(&self, loaded: &Loaded) -> Result<Shelf, Failure> {
-        Ok(Shelf::write(Registry::create_or_open(&setup::registry_path(&self.global, loaded))?))
+        match &self.worker {
+            Some(worker) => Ok(worker.service.registry()),
+            None => Ok(Shelf::write(Registry::create_or_open(&self.registry_path(Some(loaded))?)?)),
+        }
     }
 
-    /// The registry of a command that writes to it. The schedule file is not needed where the registry is named.
-    pub(super) fn registry(&self) -> Result<SharedRegistry, Failure> {
-        let path = match &self.global.registry {
-            Some(path) => path.clone(),
-            None => setup::registry_path(&self.global, &setup::load(&self.global)?),
-        };
-        Ok(Arc::new(Mutex::new(Registry::open(&path)?)))
+    /// The registry of a command that writes to it: one of its own, so that the worker's does not wait for it.
+    pub(super) fn registry(&self, loaded: Option<&Loaded>) -> Result<SharedRegistry, Failure> {
+        Ok(Arc::new(Mutex::new(Registry::open(&self.registry_path(loaded)?)?)))
     }
 
     /// The way to AWS, for as many connections.
     pub(super) async fn aws(&self, config: &Config, connections: usize) -> Result<Arc<Aws>, Failure> {
-        Ok(Arc::new(Aws::new(&config.network, &config.limits, connections).await?))
+        match &self.worker {
+            Some(worker) => Ok(worker.service.aws()),
+            None => Ok(Arc::new(Aws::new(&config.network, &config.limits, connections).await?)),
+        }
     }
 
     /// What runs over as many connections share.
@@ -93,18 +138,36 @@ impl Desk {
         })
     }
 
-    /// Lets a person end runs while the command works.
+    /// Lets a person end runs while the command works. A client tells its worker by itself.
     pub(super) fn watch(&self) -> Option<Watch> {
-        Some(signals::cancel_on_interrupt(self.cancel.clone(), signals::ENDING))
+        self.worker.is_none().then(|| signals::cancel_on_interrupt(self.cancel.clone(), signals::ENDING))
     }
 
     /// Whoever can be asked which APIs to register.
     pub(super) fn asks(&self) -> Result<Arc<dyn Pick>, Failure> {
-        Ok(Arc::new(Terminal::new()?))
+        match &self.worker {
+            None => Ok(Arc::new(Terminal::new()?)),
+            Some(AtWorker { client, terminal: true, .. }) => Ok(Arc::new(client.clone())),
+            Some(_) => Err(pick::nobody()),
+        }
     }
 
     /// Shows how far runs have come.
     pub(super) fn follow(&self, progress: Progress, quiet: bool) -> Follower {
-        Follower::bar(progress, quiet)
+        match &self.worker {
+            None => Follower::bar(progress, quiet),
+            Some(AtWorker { client, bar: true, .. }) if !quiet => {
+                let client = client.clone();
+                Follower::tell(progress, move |now| client.progress(now))
+            }
+            Some(_) => Follower::Nobody,
+        }
+    }
+
+    /// Has the worker plan anew, where this is its process: what the registry says of schedules has changed.
+    pub(super) fn poke(&self) {
+        if let Some(worker) = &self.worker {
+            worker.service.poke();
+        }
     }
 }

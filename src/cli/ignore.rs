@@ -53,7 +53,7 @@ fn of_one<T>(
     api: &str,
     body: impl FnOnce(&mut Registry, &ApiDocument) -> Result<T, RegistryError>,
 ) -> Result<(ApiDocument, T), Failure> {
-    let registry = desk.registry()?;
+    let registry = desk.registry(None)?;
     let mut registry = registry.lock().unwrap_or_else(PoisonError::into_inner);
     let found = naming::one_api(&registry, api)?;
     let done = body(&mut registry, &found)?;

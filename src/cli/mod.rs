@@ -4,18 +4,22 @@
 
 mod approve;
 pub mod args;
+mod audit;
 mod check;
 mod client;
 mod desk;
 mod exit;
 mod explain;
 mod fold;
+mod health;
 mod hosted;
 mod ignore;
+mod instant;
 mod listing;
 mod logging;
 mod naming;
 mod output;
+mod pause;
 mod pick;
 mod progress;
 mod registry;
@@ -112,7 +116,7 @@ fn complain(failure: &Failure) -> Exit {
 
 /// Whether a command prints one table of equal rows.
 fn has_csv(command: &Command) -> bool {
-    matches!(command, Command::Apis(_) | Command::Runs { id: None, .. })
+    matches!(command, Command::Apis(_) | Command::Audit(_) | Command::Runs { id: None, .. })
 }
 
 async fn carry_out<W: Write>(
@@ -124,12 +128,14 @@ async fn carry_out<W: Write>(
     let Cli { global, command } = cli;
     // Before anything is done: a command that was refused must not have changed anything.
     if global.output == Format::Csv && !has_csv(command) {
-        return Err(Failure::usage("only lists can be printed as csv: apis, and runs without a number")
+        return Err(Failure::usage("only lists can be printed as csv: apis, audit, and runs without a number")
             .hint("use -o text or -o json"));
     }
     match command {
         Command::Run => run::run(global, begun).await,
         Command::Check => check::check(global, output),
+        Command::Audit(asked) => audit::audit(global, asked, output),
+        Command::Health => health::health(global, output).await,
         Command::Apis(filters) => listing::apis(global, filters, output),
         Command::Explain { api } => explain::explain(global, api, output),
         Command::Runs { id, connection, limit } => runs::runs(global, *id, connection.as_deref(), *limit, output),

@@ -88,7 +88,9 @@ pub(super) fn registry_path(global: &Global, loaded: &Loaded) -> PathBuf {
     named.unwrap_or_else(|| default_registry(&loaded.file))
 }
 
-fn default_registry(file: &Path) -> PathBuf {
+/// Where the registry of a file that names none is.
+#[must_use]
+pub(super) fn default_registry(file: &Path) -> PathBuf {
     // systemd gives several directories as a list with colons; the first is the unit's main one.
     let state = environment::path("STATE_DIRECTORY");
     let state = state.and_then(|list| list.to_string_lossy().split(':').next().map(PathBuf::from));

@@ -13,7 +13,8 @@ use crate::inventory::{AccountTrouble, Scope, ScopeState, Trouble};
 use crate::plan::{Known, Plan};
 use crate::registry::locks::{self, Lock, LockedBy, Locking};
 use crate::registry::{
-    Commit, CommitScope, Counts, NewRun, Outcome, Reader, Registry, RegistryError, RunError, RunId, Trigger,
+    AuditAction, AuditEntry, Commit, CommitScope, Counts, NewRun, Outcome, Reader, Registry, RegistryError, RunError,
+    RunId, Trigger,
 };
 
 /// An open registry, shared by the runs of a process; there is one writer.
@@ -145,6 +146,7 @@ impl Book {
         let (name, may_resume, trigger, asked) =
             (connection.name.clone(), request.may_resume(), request.trigger, request.document(connection));
         let (selected, due) = (!request.apis.is_empty(), request.due);
+        let by = (trigger == Trigger::Manual).then(|| request.by.clone());
         let claimed = self
             .with(move |registry| {
                 let lock = match only_run(registry, &name, now)? {
@@ -168,7 +170,15 @@ impl Book {
                 let committed = left.as_ref().map(|left| left.committed.clone()).unwrap_or_default();
                 let complete = committed.into_iter().filter(|(_, state)| *state == ScopeState::Complete);
                 let done = complete.map(|(scope, _)| scope).collect();
-                begin(registry, lock, &new, done, now).map(Ok)
+                let claim = begin(registry, lock, &new, done, now)?;
+                if let Some(by) = by {
+                    let mut detail = asked.clone();
+                    detail["run_id"] = claim.run_id.into();
+                    let entry =
+                        AuditEntry { actor: &by, action: AuditAction::ManualRun, connection: Some(&name), detail };
+                    registry.audit(&entry, now)?;
+                }
+                Ok(Ok(claim))
             })
             .await;
         match claimed {

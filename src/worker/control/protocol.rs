@@ -33,20 +33,13 @@ pub struct Opening {
 pub enum Ask {
     /// A command is to be carried out.
     Command(Call),
-    /// The schedule file is to be read anew.
-    Reload {
-        /// Whether the client waits for what comes of it.
-        wait: bool,
-        /// Whether most connections may go.
-        accept: bool,
-    },
     /// How the worker is.
     Health,
 }
 
 impl Ask {
     /// The words of `do`.
-    const ALL: [&str; 3] = ["command", "reload", "health"];
+    const ALL: [&str; 2] = ["command", "health"];
 }
 
 /// A command line for the worker.
@@ -60,6 +53,9 @@ pub struct Call {
     /// Whether a person sits at a terminal there and can be asked.
     #[serde(default)]
     pub terminal: bool,
+    /// Whether it shows how far runs have come.
+    #[serde(default)]
+    pub bar: bool,
 }
 
 /// What a client may add while its request is carried out.
@@ -88,8 +84,6 @@ pub enum Answer {
     Ask(u64),
     /// The worker's status.
     Status(Box<Value>),
-    /// What came of a reload.
-    Reload(Box<Value>),
     /// It is over.
     Exit(u8),
 }
@@ -188,7 +182,7 @@ mod tests {
         let sent = String::from_utf8(line(&Opening::new(Ask::Command(call.clone()))).unwrap()).unwrap();
         assert_eq!(
             sent,
-            "{\"v\":1,\"do\":\"command\",\"args\":[\"onboard\",\"shop\"],\"file\":null,\"terminal\":false}\n"
+            "{\"v\":1,\"do\":\"command\",\"args\":[\"onboard\",\"shop\"],\"file\":null,\"terminal\":false,\"bar\":false}\n"
         );
         assert_eq!(Opening::parse(&sent), Ok(Opening::new(Ask::Command(call))));
         assert_eq!(Opening::parse(r#"{"v":1,"do":"health"}"#), Ok(Opening::new(Ask::Health)));

@@ -187,12 +187,17 @@ impl Server {
                 (_, Err(_)) => refuse(&stream, "the worker serves as many clients as it can; try again in a moment"),
             }
         }
+        drop(self);
+        while clients.join_next().await.is_some() {}
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
         // Whoever holds the lock next makes a socket anew.
         if let Err(error) = std::fs::remove_file(&self.path) {
             tracing::debug!("the control socket was not removed: {error}");
         }
-        drop(self.listener);
-        while clients.join_next().await.is_some() {}
     }
 }
 

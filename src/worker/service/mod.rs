@@ -12,6 +12,7 @@
 
 mod alarm;
 mod clock_watch;
+mod control;
 mod dispatcher;
 mod entries;
 mod jobs;
@@ -26,6 +27,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+pub use control::Commands;
 pub use status::{NextDue, Phase, RunInFlight, Status};
 
 use super::book::{SharedRegistry, Shelf};
@@ -54,6 +56,10 @@ pub struct Settings {
     pub zones: ZoneData,
     /// The wall clock.
     pub clock: fn() -> DateTime<Utc>,
+    /// Where its control socket belongs.
+    pub socket: PathBuf,
+    /// Carries out what clients of that socket want.
+    pub commands: Arc<dyn Commands>,
     /// When the process began its work.
     pub begun: Instant,
 }
@@ -197,7 +203,7 @@ impl Service {
 /// # Errors
 /// It could not begin.
 pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), ServeError> {
-    let Settings { config, file, registry, lock, aws, zones, clock, begun } = settings;
+    let Settings { config, file, registry, mut lock, aws, zones, clock, socket, commands, begun } = settings;
     let (mail, mailbox) = mpsc::channel(16);
     let status = Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -219,6 +225,8 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         mail,
         stop: stop.clone(),
     }));
+    let clients = control::open(&service, socket, &mut lock)
+        .map(|server| tokio::spawn(control::serve(service.clone(), server, commands)));
     let mut dispatcher = Dispatcher::new(service.clone(), zones, mailbox).await?;
     dispatcher.begin().await?;
     let armed_after = begun.elapsed();
@@ -235,6 +243,10 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         told.file.display(),
     );
     dispatcher.run().await;
+    if let Some(clients) = clients {
+        // It ends when the worker is told to stop; a fault of its own is no reason not to.
+        let _ = clients.await;
+    }
     tracing::info!("stopped");
     // Until now no other worker may begin.
     drop(lock);
