@@ -3,6 +3,7 @@
 mod commits;
 #[cfg(debug_assertions)]
 mod crashing;
+mod due;
 mod looking_up;
 mod maintaining;
 mod opening;

@@ -97,7 +97,7 @@ impl Dispatcher {
 
     /// Takes up what the last worker left and arms the schedules.
     pub(super) async fn begin(&mut self) -> Result<(), ServeError> {
-        self.with(|registry, now| end_dead_runs(registry, now)).await?;
+        self.with(end_dead_runs).await?;
         let now = self.service.now();
         if now >= EARLIEST {
             self.serve(now).await?;
@@ -122,7 +122,7 @@ impl Dispatcher {
                 Some(mail) = self.mailbox.recv() => self.take(mail).await,
                 Some(ended) = self.runs.join_next_with_id(), if !self.runs.is_empty() => self.land(ended).await,
                 () = wake.notified() => {}
-                _ = self.heartbeat.tick() => self.beat().await,
+                _ = self.heartbeat.tick() => self.beat(),
             }
             self.go_round().await;
         }
@@ -141,7 +141,7 @@ impl Dispatcher {
     }
 
     /// Looks after the clock and the zone data.
-    async fn beat(&mut self) {
+    fn beat(&mut self) {
         let now = self.service.now();
         if let Some(step) = self.clock.look(Instant::now(), now) {
             self.clock_steps += 1;
@@ -392,7 +392,8 @@ impl Dispatcher {
             let Some(auto) = &connection.auto_onboard else { continue };
             let request = job.request(auto);
             let context = self.service.context(self.service.0.stop.child_token());
-            let run = async move { crate::worker::run(&context, &connection, &request).await };
+            // On the heap: a run is big, and the set moves it.
+            let run = async move { Box::pin(crate::worker::run(&context, &connection, &request)).await };
             let id = self.runs.spawn(run).id();
             self.changed = true;
             self.flights.insert(id, Flight { connection: name, job, since: now });

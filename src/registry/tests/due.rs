@@ -1,0 +1,145 @@
+//! Due instants: one fate each, tied to their runs, whatever the clock did.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::registry::*;
+use crate::schedule::{Due, Fate, Reason, Shift};
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+fn open() -> (tempfile::TempDir, Registry) {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::create_or_open(&directory.path().join("aboard.db")).unwrap();
+    (directory, registry)
+}
+
+fn fate(instant: &str, fate: Fate) -> NewFate<'static> {
+    let at = at(instant);
+    let due = Due { nominal: at.naive_utc(), second_pass: false, at, shift: Shift::None };
+    let reason = (fate == Fate::Missed).then_some(Reason::Superseded);
+    NewFate { connection: "shop", zone: "UTC", due, fate, reason, older: 0, tzdb: "2026a" }
+}
+
+fn definition(name: &str, text: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([(name.to_owned(), text.to_owned())])
+}
+
+const MONDAY: &str = "2026-11-23T09:00:00Z";
+
+#[test]
+fn an_instant_gets_one_fate_whatever_comes_later() {
+    let (_directory, mut registry) = open();
+    let first = registry.record_fates(&[fate(MONDAY, Fate::Run)], at(MONDAY)).unwrap();
+    assert!(first[0].is_some());
+    // Newer zone data names another instant for the same local time.
+    let mut moved = fate(MONDAY, Fate::CaughtUp);
+    moved.due.at += TimeDelta::hours(1);
+    assert_eq!(registry.record_fates(&[moved], at(MONDAY)).unwrap(), [None]);
+    let dues = registry.dues(&DueFilter::default()).unwrap();
+    assert_eq!(dues.len(), 1);
+    assert_eq!((dues[0].fate, dues[0].due_at), (Fate::Run, at(MONDAY)));
+}
+
+#[test]
+fn the_second_pass_of_a_local_time_is_another_instant() {
+    let (_directory, mut registry) = open();
+    let mut second = fate(MONDAY, Fate::Run);
+    second.due.second_pass = true;
+    let ids = registry.record_fates(&[fate(MONDAY, Fate::Run), second], at(MONDAY)).unwrap();
+    assert!(ids.iter().all(Option::is_some));
+}
+
+#[test]
+fn a_fate_without_its_run_is_open_until_the_run_begins() {
+    let (_directory, mut registry) = open();
+    let ids = registry.record_fates(&[fate(MONDAY, Fate::Run)], at(MONDAY)).unwrap();
+    let open = registry.open_dues().unwrap();
+    assert_eq!(open.iter().map(|due| Some(due.due_id)).collect::<Vec<_>>(), ids);
+    let request = serde_json::json!({});
+    let new = NewRun {
+        connection: "shop",
+        trigger: Trigger::Schedule,
+        due_at: Some(at(MONDAY)),
+        due: ids[0],
+        resumes: None,
+        selected: false,
+        request: &request,
+        host: None,
+    };
+    let run_id = registry.begin_run(&new, at(MONDAY)).unwrap();
+    assert_eq!(registry.open_dues().unwrap(), []);
+    assert_eq!(registry.dues(&DueFilter::default()).unwrap()[0].run_id, Some(run_id));
+    // What has its run cannot become skipped any more.
+    registry.skip_due(ids[0].unwrap(), Reason::StillRunning).unwrap();
+    assert_eq!(registry.dues(&DueFilter::default()).unwrap()[0].fate, Fate::Run);
+}
+
+#[test]
+fn a_schedule_begins_anew_when_its_definition_changes_and_only_then() {
+    let (_directory, mut registry) = open();
+    let (first, second) = (at(MONDAY), at(MONDAY) + TimeDelta::hours(1));
+    assert_eq!(registry.define_schedules(&definition("shop", "one"), first).unwrap()["shop"].since, first);
+    assert_eq!(registry.define_schedules(&definition("shop", "one"), second).unwrap()["shop"].since, first);
+    assert_eq!(registry.define_schedules(&definition("shop", "two"), second).unwrap()["shop"].since, second);
+    // Taken out and put back: what was due meanwhile was due to nobody.
+    assert_eq!(registry.define_schedules(&BTreeMap::new(), second).unwrap(), BTreeMap::new());
+    let third = second + TimeDelta::hours(1);
+    assert_eq!(registry.define_schedules(&definition("shop", "two"), third).unwrap()["shop"].since, third);
+}
+
+#[test]
+fn a_schedule_that_began_under_a_wrong_clock_begins_now() {
+    let (_directory, mut registry) = open();
+    registry.define_schedules(&definition("shop", "one"), at("2031-01-01T00:00:00Z")).unwrap();
+    assert_eq!(registry.define_schedules(&definition("shop", "one"), at(MONDAY)).unwrap()["shop"].since, at(MONDAY));
+}
+
+#[test]
+fn only_fates_of_a_clock_that_was_far_ahead_are_taken_back() {
+    let (_directory, mut registry) = open();
+    registry.record_fates(&[fate(MONDAY, Fate::Run)], at(MONDAY)).unwrap();
+    registry.record_fates(&[fate("2026-11-30T09:00:00Z", Fate::Missed)], at("2031-01-01T00:00:00Z")).unwrap();
+    // A clock that is half an hour behind what it was: what it served stays served.
+    assert_eq!(registry.forget_fates_of_the_future(at(MONDAY) - TimeDelta::minutes(30)).unwrap(), 1);
+    let left: Vec<_> = registry.dues(&DueFilter::default()).unwrap().iter().map(|due| due.due_at).collect();
+    assert_eq!(left, [at(MONDAY)]);
+}
+
+#[test]
+fn the_newest_due_instant_of_a_connection_is_never_forgotten() {
+    let (_directory, mut registry) = open();
+    for instant in ["2026-11-09T09:00:00Z", "2026-11-16T09:00:00Z", MONDAY] {
+        registry.record_fates(&[fate(instant, Fate::Missed)], at(instant)).unwrap();
+    }
+    let pruned = registry.prune(TimeDelta::days(1), at("2027-11-23T09:00:00Z")).unwrap();
+    assert_eq!(pruned.dues, 2);
+    assert_eq!(registry.dues(&DueFilter::default()).unwrap()[0].due_at, at(MONDAY));
+}
+
+#[test]
+fn a_second_look_goes_with_its_schedule() {
+    let (_directory, mut registry) = open();
+    registry.define_schedules(&definition("shop", "one"), at(MONDAY)).unwrap();
+    let retry = Retry { run_id: 1, attempt: 1, due_at: at(MONDAY) };
+    registry.set_retry("shop", Some(&retry)).unwrap();
+    assert_eq!(registry.retries().unwrap(), BTreeMap::from([("shop".to_owned(), retry)]));
+    registry.define_schedules(&BTreeMap::new(), at(MONDAY)).unwrap();
+    assert_eq!(registry.retries().unwrap(), BTreeMap::new());
+}
+
+#[test]
+fn a_pause_of_all_covers_everything_and_ends_when_it_says() {
+    let (_directory, mut registry) = open();
+    registry.pause(None, Some(at(MONDAY)), Some("freeze"), "ann", at("2026-11-20T09:00:00Z")).unwrap();
+    registry.pause(Some("shop"), None, None, "bob", at("2026-11-20T09:00:00Z")).unwrap();
+    let pauses = registry.pauses().unwrap();
+    assert!(pauses.iter().all(|pause| pause.covers("shop")));
+    let on: Vec<&str> = pauses.iter().filter(|pause| pause.is_on(at(MONDAY))).map(|pause| pause.by.as_str()).collect();
+    assert_eq!(on, ["bob"]);
+    assert_eq!(registry.resume(Some("other")).unwrap(), 0);
+    assert_eq!(registry.resume(None).unwrap(), 2);
+}
