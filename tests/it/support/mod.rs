@@ -8,6 +8,7 @@ pub(crate) mod running;
 pub(crate) mod schedules;
 pub(crate) mod server;
 pub(crate) mod shop;
+mod terminal;
 pub(crate) mod venv;
 
 pub(crate) use aboard::{CANARY, Home, Said};
