@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::join_all;
 use futures_util::join;
 use futures_util::stream::{self, StreamExt};
 
@@ -20,6 +21,8 @@ use crate::inventory::{Api, ApiId, Details, Family, Listing, ScopeLook};
 pub enum Wanted {
     /// Every API of both families.
     Everything,
+    /// Every API of one family.
+    Family(Family),
     /// One API and nothing else, so its look proves nothing about others.
     Api {
         /// The id that API Gateway gave.
@@ -31,48 +34,48 @@ pub enum Wanted {
 
 /// Looks at one region of an account. Fails never as a whole: each scope says how it went.
 ///
-/// Looking for everything gives one look per family. Looking for one API gives the family that has it, or, if neither
+/// Looking for everything gives one look per family, for one family that family's. Looking for one API gives the family that has it, or, if neither
 /// has, each that was asked.
 pub async fn look(aws: &Aws, account: &Account, region: &str, wanted: &Wanted, progress: &Progress) -> Vec<ScopeLook> {
     let place = account.place(aws, region, progress);
     let looks = match wanted {
-        Wanted::Everything => look_at_everything(&place, progress).await,
+        Wanted::Everything => look_at_whole(&place, &Family::ALL, progress).await,
+        Wanted::Family(family) => look_at_whole(&place, &[*family], progress).await,
         Wanted::Api { api_id, family } => look_at_one(&place, api_id, *family, progress).await,
     };
     let named = |look| ScopeLook { account_name: account.account_name.clone(), ..look };
     looks.into_iter().map(named).collect()
 }
 
-async fn look_at_everything(place: &Place, progress: &Progress) -> Vec<ScopeLook> {
-    let before = Family::ALL.map(|family| place.meter(family).read());
-    let (rest, http) = join!(rest::list(place), http_family::list(place));
-    progress.apis_found(rest.apis.len() + http.apis.len());
-    let families: BTreeSet<Family> = Family::ALL
-        .into_iter()
-        .zip([&rest, &http])
-        .filter(|(_, harvest)| !harvest.apis.is_empty())
-        .map(|(family, _)| family)
-        .collect();
-    let (rest_stages, http_stages, routes) = join!(
-        stages_of(place, Family::Rest, &rest),
-        stages_of(place, Family::Http, &http),
-        routes_to(place, &families)
-    );
-    let mut looks = Vec::with_capacity(2);
-    for ((harvest, stages), (family, before)) in
-        [(rest, rest_stages), (http, http_stages)].into_iter().zip(Family::ALL.into_iter().zip(before))
-    {
+async fn look_at_whole(place: &Place, wanted: &[Family], progress: &Progress) -> Vec<ScopeLook> {
+    let before: Vec<_> = wanted.iter().map(|family| place.meter(*family).read()).collect();
+    let harvests = join_all(wanted.iter().map(|family| list(place, *family))).await;
+    progress.apis_found(harvests.iter().map(|harvest| harvest.apis.len()).sum());
+    let found = || wanted.iter().copied().zip(&harvests);
+    let families: BTreeSet<Family> =
+        found().filter(|(_, harvest)| !harvest.apis.is_empty()).map(|(family, _)| family).collect();
+    let stages = join_all(found().map(|(family, harvest)| stages_of(place, family, harvest)));
+    let (stages, routes) = join!(stages, routes_to(place, &families));
+    let mut looks = Vec::with_capacity(wanted.len());
+    for ((harvest, stages), (family, before)) in harvests.into_iter().zip(stages).zip(wanted.iter().zip(before)) {
         let listing = match &harvest.failure {
             Some(failure) => Listing::Failed(place.trouble(failure).await),
             None => Listing::Whole { without_list: harvest.without_list },
         };
-        let mut look = assemble(place, family, listing, harvest.apis, stages, &routes);
-        let count = place.meter(family).read() - before;
+        let mut look = assemble(place, *family, listing, harvest.apis, stages, &routes);
+        let count = place.meter(*family).read() - before;
         (look.calls, look.throttled) = (count.calls, count.throttled);
         looks.push(look);
     }
-    progress.scopes_done(2);
+    progress.scopes_done(wanted.len() as u64);
     looks
+}
+
+async fn list(place: &Place, family: Family) -> Harvest {
+    match family {
+        Family::Rest => rest::list(place).await,
+        Family::Http => http_family::list(place).await,
+    }
 }
 
 async fn look_at_one(place: &Place, api_id: &str, family: Option<Family>, progress: &Progress) -> Vec<ScopeLook> {

@@ -174,10 +174,6 @@ async fn look_at_region(
     sender: &mpsc::Sender<Result<Planned, RegistryError>>,
 ) {
     for look in looks(brief, account, region).await {
-        // Of a region where an interrupted run committed one family, or one had failed, only the other is looked at.
-        if !brief.wants(&look.scope) {
-            continue;
-        }
         let planned = plan_look(brief, account, look).await;
         if sender.send(planned).await.is_err() {
             return;
@@ -188,7 +184,13 @@ async fn look_at_region(
 async fn looks(brief: &Brief, account: &Account, region: &str) -> Vec<ScopeLook> {
     let Context { aws, progress, .. } = &brief.context;
     if brief.apis.is_empty() {
-        return discovery::look(aws, account, region, &Wanted::Everything, progress).await;
+        let open: Vec<Family> =
+            Family::ALL.into_iter().filter(|family| brief.wants(&scope(account, region, *family))).collect();
+        let wanted = match open[..] {
+            [family] => Wanted::Family(family),
+            _ => Wanted::Everything,
+        };
+        return discovery::look(aws, account, region, &wanted, progress).await;
     }
     let mut by_scope: BTreeMap<Scope, ScopeLook> = BTreeMap::new();
     for api in brief.apis.iter().filter(|api| names_place(api, account, region)) {

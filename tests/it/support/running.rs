@@ -5,7 +5,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -103,6 +103,18 @@ impl Running {
                 Err(error) => panic!("`{text}` was not said {times} times ({error}), but: {}", self.said),
             }
         }
+    }
+
+    /// Waits until it has said this on standard error, or has ended without; answers which.
+    pub(crate) fn says_before_it_ends(&mut self, text: &str) -> bool {
+        while !self.said.contains(text) {
+            match self.stderr.recv_timeout(LONG) {
+                Ok(line) => self.said += &(line + "\n"),
+                Err(RecvTimeoutError::Disconnected) => return false,
+                Err(RecvTimeoutError::Timeout) => panic!("neither `{text}` nor its end came, but: {}", self.said),
+            }
+        }
+        true
     }
 
     /// Waits for its end.

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose fixture fails has failed")]
 
+mod afterwards;
 mod crowd;
+mod killed;
 mod steps;
 mod walk;
 

@@ -1,0 +1,168 @@
+//! What follows a run that fell short, and what a schedule may take or leave.
+
+#![expect(clippy::unwrap_used, reason = "a test whose fixture fails has failed")]
+
+use std::time::Duration;
+
+use aboard::registry::{Outcome, Registry, RunRow, Trigger};
+use aboard_simulator::{Failure, Fault, Operation};
+use chrono::TimeDelta;
+use nix::sys::signal::Signal;
+
+use super::{OVER, Timed, at, file};
+
+const NINE: &str = "2026-11-23T09:00:00Z";
+
+fn timed(keys: &str) -> Timed {
+    let keys = format!("frequency = \"daily\"\ntime = \"09:00\"\ntimezone = \"UTC\"\n{keys}");
+    let file =
+        file(&[("shop", &keys)]).replace("regions = [\"eu-west-1\"]", "regions = [\"eu-west-1\", \"eu-west-2\"]");
+    Timed::new("2026-11-23T08:50:00Z", &file)
+}
+
+/// Just before an instant, so that it comes by itself.
+fn to(timed: &Timed, instant: &str) {
+    timed.clock.set(at(instant) - TimeDelta::milliseconds(300));
+}
+
+fn told(runs: &[RunRow]) -> Vec<(Trigger, Outcome, u64, u64)> {
+    let of = |run: &RunRow| (run.trigger, run.outcome, run.counts.scopes_complete, run.counts.scopes_failed);
+    runs.iter().map(of).collect()
+}
+
+#[test]
+fn scopes_that_failed_in_passing_are_looked_at_again_and_no_others() {
+    let timed = timed("retry_failed = [\"15m\", \"2h\"]");
+    let broken = || Fault::new(Failure::ServerError(500)).on(Operation::GetRestApis).region("eu-west-2");
+    timed.sim.fault(broken());
+    // A denied one does not come right by asking again.
+    timed.sim.fault(Fault::new(Failure::AccessDenied).on(Operation::GetApis).region("eu-west-2"));
+    let mut worker = timed.start();
+    to(&timed, NINE);
+    worker.wait_until_said(OVER);
+    timed.sim.reset_counts();
+    timed.clock.set(at("2026-11-23T09:16:00Z"));
+    worker.wait_until_said_times(OVER, 2);
+    assert_eq!(timed.sim.calls_of(Operation::GetApis), 0, "of the other family");
+    let lists = timed.sim.log().into_iter().filter(|call| call.operation == Operation::GetRestApis);
+    assert!(lists.map(|call| call.region).all(|region| region == "eu-west-2"), "{:#?}", timed.sim.log());
+    // The second wait counts from the second failure; then it is well.
+    timed.sim.clear_faults();
+    timed.clock.set(at("2026-11-23T11:20:00Z"));
+    worker.wait_until_said_times(OVER, 3);
+    assert!(timed.home.book().retries().unwrap().is_empty());
+    worker.signal(Signal::SIGTERM);
+    worker.end();
+    let expected = [
+        (Trigger::Schedule, Outcome::Partial, 2, 2),
+        (Trigger::Retry, Outcome::Failed, 0, 1),
+        (Trigger::Retry, Outcome::Succeeded, 1, 0),
+    ];
+    assert_eq!(told(&timed.home.runs()), expected);
+}
+
+#[test]
+fn second_looks_survive_a_restart_and_end_after_the_last_wait() {
+    let timed = timed("retry_failed = [\"15m\"]");
+    timed.sim.fault(Fault::new(Failure::ServerError(500)).on(Operation::GetRestApis).region("eu-west-2"));
+    let mut worker = timed.start();
+    to(&timed, NINE);
+    worker.wait_until_said(OVER);
+    worker.signal(Signal::SIGTERM);
+    worker.end();
+    timed.clock.set(at("2026-11-23T09:20:00Z"));
+    let mut worker = timed.start();
+    worker.wait_until_said(OVER);
+    worker.signal(Signal::SIGTERM);
+    worker.end();
+    assert_eq!(timed.home.runs().len(), 2);
+    assert!(timed.home.book().retries().unwrap().is_empty(), "there is no second wait");
+}
+
+#[test]
+fn a_run_whose_time_is_up_says_what_it_did_not_reach() {
+    let timed = timed("timeout = \"2s\"\nretry_failed = [\"1h\"]");
+    timed.sim.hold_at(1);
+    let mut worker = timed.start();
+    to(&timed, NINE);
+    worker.wait_until_said(OVER);
+    timed.sim.release();
+    let (run, _) = timed.home.book().run(1).unwrap();
+    assert_eq!(run.outcome, Outcome::Failed);
+    let error = run.error.unwrap();
+    assert_eq!((error.kind.as_str(), error.message.as_str()), ("timeout", "the run's time was up (2s)"));
+    worker.signal(Signal::SIGTERM);
+    worker.end();
+}
+
+#[test]
+fn a_paused_schedule_skips_and_owes_nothing_afterwards() {
+    let timed = timed("");
+    let mut worker = timed.start();
+    let mut book = Registry::open(&timed.home.registry()).unwrap();
+    book.pause(None, None, Some("change freeze"), "ann", timed.clock.now()).unwrap();
+    to(&timed, NINE);
+    worker.wait_until_said("a due instant does not run");
+    book.resume(None).unwrap();
+    to(&timed, "2026-11-24T09:00:00Z");
+    worker.wait_until_said(OVER);
+    worker.signal(Signal::SIGTERM);
+    worker.end();
+    assert_eq!(timed.fates(), ["shop 2026-11-23T09:00:00Z skipped (paused)", "shop 2026-11-24T09:00:00Z run"]);
+}
+
+#[test]
+fn a_disabled_schedule_skips_and_says_so() {
+    let timed = timed("enabled = false");
+    let mut worker = timed.start();
+    to(&timed, NINE);
+    worker.wait_until_said("a due instant does not run");
+    worker.signal(Signal::SIGTERM);
+    worker.end();
+    assert_eq!(timed.fates(), ["shop 2026-11-23T09:00:00Z skipped (disabled)"]);
+}
+
+#[test]
+fn a_run_that_sigterm_cuts_short_is_carried_on_by_the_next_start() {
+    let timed = timed("");
+    timed.sim.hold_at(6);
+    let mut worker = timed.start();
+    to(&timed, NINE);
+    assert!(timed.sim.wait_until_held(Duration::from_secs(30)));
+    worker.signal(Signal::SIGTERM);
+    worker.wait_until_said("stopping");
+    let ended = worker.end();
+    assert_eq!(ended.said.code, Some(0), "{ended:?}");
+    timed.sim.release();
+    let mut worker = timed.start();
+    worker.wait_until_said(OVER);
+    worker.signal(Signal::SIGTERM);
+    worker.end();
+    let runs = timed.home.runs();
+    let told: Vec<_> = runs.iter().map(|run| (run.trigger, run.outcome, run.due_at)).collect();
+    let due = Some(at(NINE));
+    assert_eq!(told, [(Trigger::Schedule, Outcome::Interrupted, due), (Trigger::Resume, Outcome::Succeeded, due)]);
+    assert_eq!(runs[1].resumes, Some(runs[0].run_id));
+    assert_eq!(timed.fates(), ["shop 2026-11-23T09:00:00Z run"]);
+}
+
+#[test]
+fn the_second_worker_names_the_first_and_ends() {
+    let timed = timed("");
+    let worker = timed.start();
+    let second = timed.home.run(&["run"]);
+    assert_eq!(second.code, Some(1), "{second:?}");
+    let sentence = format!("a worker is running on {}", timed.home.registry().canonicalize().unwrap().display());
+    assert!(
+        second.stderr.contains("aboard.db already, process ") && !second.stderr.contains("panicked"),
+        "{sentence}: {}",
+        second.stderr
+    );
+    assert!(second.stderr.contains(&format!("process {}", worker.pid())), "{}", second.stderr);
+    worker.signal(Signal::SIGTERM);
+    worker.end();
+    // Its lock went with it.
+    let worker = timed.start();
+    worker.signal(Signal::SIGTERM);
+    worker.end();
+}
