@@ -67,7 +67,7 @@ impl Commands for Hosted {
                 () = desk.cancel.cancelled(), if !ends_cleanly(&cli.command) => Ok(Exit::Interrupted),
             }
         });
-        if service.stop().is_cancelled() {
+        if matches!(done, Ok(Exit::Interrupted)) && service.stop().is_cancelled() {
             desk.say("the worker was told to stop, and ended this too");
         }
         done.unwrap_or_else(|failure| {

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use aboard_simulator::{HttpApi, RestApi};
 
-use crate::support::shop::{self, ACCOUNT, REGION, auto_onboard, count, open, open_with, rest, schedules};
 use crate::support::Home;
+use crate::support::shop::{self, ACCOUNT, REGION, auto_onboard, count, open, open_with, rest, schedules};
 
 fn state(home: &Home, api: &str) -> String {
     home.json(&["explain", api])["api"]["state"].as_str().unwrap().to_owned()

@@ -96,9 +96,9 @@ fn every_command_prints_and_ends_beside_a_worker_as_without_one() {
 
 #[test]
 fn output_of_any_length_and_kind_comes_through_whole() {
-    let name = "späte größe 🦀 ".repeat(40);
+    let name = "späte größe 🦀 ".repeat(200);
     let world = || {
-        (0..600).fold(shop::world(), |world, number| {
+        (0..150).fold(shop::world(), |world, number| {
             world.http(ACCOUNT, REGION, HttpApi::new(&name).id(format!("bigapi{number:04}")).stage("$default"))
         })
     };
