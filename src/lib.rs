@@ -19,6 +19,7 @@
 //! | [`discovery`] | everything that talks to AWS |
 //! | [`registry`] | everything that talks to SQLite |
 //! | [`worker`] | runs and approvals: the only place that joins the two |
+//! | [`zones`] | the system's zone files, where they are newer than what this binary was built with |
 //! | [`cli`] | the command line |
 //! | [`clock`], [`environment`], [`secret`] | the only readers of the clock, of the environment, and of secrets |
 //!

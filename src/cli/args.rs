@@ -70,8 +70,12 @@ pub enum LogFormat {
 pub enum Command {
     /// Follow the schedules until told to stop.
     Run,
-    /// Validate the schedule file.
-    Check,
+    /// Validate the schedule file and list when each schedule is due.
+    Check {
+        /// How many due instants of each schedule.
+        #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(0..=1000))]
+        next: u16,
+    },
     /// Try each credential step and each permission that the file needs.
     Test(Which),
     /// Show what is there, with the decision for each API; writes nothing.

@@ -1,4 +1,4 @@
-//! `check`: is the schedule file valid, and what does it say?
+//! `check`: is the schedule file valid, what does it say, and when is each schedule due?
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -6,24 +6,38 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use super::args::{Format, Global};
+use super::due::{self, Outlook};
 use super::exit::{Exit, Failure};
 use super::output::{Output, count, when};
 use super::setup::{self, Loaded};
+use crate::clock;
 use crate::config::{AutoOnboard, Config, Connection, Credentials, MonthDay, Recurrence, Regions};
 use crate::registry::{Registry, RunFilter, RunRow};
+use crate::zones::ZoneData;
 
-/// Validates the schedule file and lists its connections, with their last runs where there is a registry.
-pub(super) fn check<W: Write>(global: &Global, output: &mut Output<W>) -> Result<Exit, Failure> {
+/// Validates the schedule file and lists its connections: when each is due next, and its last run where there is a registry.
+pub(super) fn check<W: Write>(global: &Global, next: u16, output: &mut Output<W>) -> Result<Exit, Failure> {
     let loaded = setup::load(global)?;
-    for warning in &loaded.warnings {
+    let (zones, now) = (setup::zone_data(), clock::now());
+    let connections = loaded.config.connections.values();
+    let outlooks: Vec<Outlook> =
+        connections.clone().map(|connection| Outlook::of(connection, &zones, now, next.into())).collect();
+    let scheduled = connections.clone().filter_map(|connection| {
+        let auto = connection.auto_onboard.as_ref().filter(|auto| auto.enabled)?;
+        Some((connection.name.as_str(), &auto.recurrence, auto.timezone))
+    });
+    let differences = zones.differences(scheduled, now);
+    let warnings = loaded.warnings.iter().cloned().chain(zones.warnings());
+    for warning in warnings.chain(differences.iter().map(ToString::to_string)) {
         super::say(&format!("warning: {warning}"));
     }
-    let connections = loaded.config.connections.values();
     let last = last_runs(global, &loaded);
     let last = |connection: &Connection| last.get(&connection.name);
     match global.output {
         Format::Json => {
-            output.json(&connections.map(|connection| document(connection, last(connection))).collect::<Vec<_>>())?;
+            let with_outlook = connections.zip(&outlooks);
+            let document = |(connection, outlook)| document(connection, outlook, last(connection), &zones);
+            output.json(&with_outlook.map(document).collect::<Vec<_>>())?;
         }
         Format::Text | Format::Csv => {
             let Config { connections: all, targets, .. } = &*loaded.config;
@@ -31,8 +45,9 @@ pub(super) fn check<W: Write>(global: &Global, output: &mut Output<W>) -> Result
             output.line(&format!("{} is valid: {all}, {targets}", loaded.file.display()))?;
             output.table(
                 &["CONNECTION", "CREDENTIALS", "REGIONS", "TARGETS", "SCHEDULE", "LAST RUN"],
-                connections.map(|connection| row(connection, last(connection))),
+                connections.clone().map(|connection| row(connection, last(connection))),
             )?;
+            due::list(&outlooks, &zones, output)?;
         }
     }
     Ok(Exit::Done)
@@ -56,14 +71,14 @@ fn row(connection: &Connection, last: Option<&RunRow>) -> Vec<String> {
     vec![connection.name.clone(), credentials(connection).to_owned(), regions(connection), targets, schedule, last]
 }
 
-/// What only a worker that follows the schedules can know is null until there is one.
-fn document(connection: &Connection, last: Option<&RunRow>) -> Value {
+/// Whether it is paused only a registry with pauses can tell; until there is one it is null.
+fn document(connection: &Connection, outlook: &Outlook, last: Option<&RunRow>, zones: &ZoneData) -> Value {
     let auto = connection.auto_onboard.as_ref();
     json!({
         "name": connection.name,
         "enabled": auto.is_some_and(|auto| auto.enabled),
         "paused": Value::Null,
-        "next_due": Value::Null,
+        "next_due": outlook.next_due,
         "timezone": auto.map(|auto| auto.timezone.name()),
         "last_run": last.map(|run| run.started_at),
         "last_outcome": last.map(|run| run.outcome.as_str()),
@@ -71,6 +86,9 @@ fn document(connection: &Connection, last: Option<&RunRow>) -> Value {
         "regions": region_list(connection),
         "targets": connection.targets,
         "schedule": auto.map(schedule),
+        "next": outlook.next,
+        "clock_changes": outlook.clock_changes,
+        "zone_data": zones,
     })
 }
 

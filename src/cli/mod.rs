@@ -8,6 +8,7 @@ mod audit;
 mod check;
 mod client;
 mod desk;
+mod due;
 mod exit;
 mod explain;
 mod fold;
@@ -133,7 +134,7 @@ async fn carry_out<W: Write>(
     }
     match command {
         Command::Run => run::run(global, begun).await,
-        Command::Check => check::check(global, output),
+        Command::Check { next } => check::check(global, *next, output),
         Command::Audit(asked) => audit::audit(global, asked, output),
         Command::Health => health::health(global, output).await,
         Command::Apis(filters) => listing::apis(global, filters, output),

@@ -9,6 +9,7 @@ use super::exit::{Exit, Failure};
 use crate::config::{self, Checked, Config, Place};
 use crate::environment;
 use crate::registry::{Reader, Registry, RegistryError, RegistryErrorKind};
+use crate::zones::ZoneData;
 
 /// Where the schedule file is looked for when nobody names it.
 const DEFAULT_FILES: [&str; 2] = ["schedules.toml", "/etc/aboard/schedules.toml"];
@@ -79,6 +80,12 @@ pub(super) fn load_and_warn(global: &Global) -> Result<Loaded, Failure> {
         }
     }
     Ok(loaded)
+}
+
+/// The zone data to use; the system's is where `TZDIR` says.
+#[must_use]
+pub(super) fn zone_data() -> ZoneData {
+    ZoneData::load(environment::path("TZDIR").map(PathBuf::from).as_deref())
 }
 
 /// Where the registry of this file is.

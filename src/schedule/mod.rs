@@ -14,11 +14,13 @@
 mod agenda;
 mod calendar;
 mod cron;
+mod difference;
 mod fate;
 mod recurrence;
 mod zone;
 
 pub use agenda::{CLOCK_SLACK, MOST_ROWS, Standing, Verdict, Wake, is_misdated, jitter, settle, wake};
+pub use difference::{Disagreement, disagreement, moved};
 pub use fate::{Fate, Reason};
 pub use recurrence::{Due, Shift, latest, next, shifted};
 pub use zone::{Instants, Zone, ZoneError};

@@ -4,7 +4,7 @@
 //! Each round asks the wall clock what is due; nothing is counted down. An instant's fate is written before its run is queued, so a
 //! crash between the two is mended by the next start, and an instant that has a fate starts nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -60,6 +60,8 @@ pub(super) struct Dispatcher {
     taken_up: bool,
     armed_after: Option<Duration>,
     trouble: Option<String>,
+    /// What was said of the zone data.
+    zone_warnings: BTreeSet<String>,
     /// Whether there is something new to tell.
     changed: bool,
 }
@@ -91,6 +93,7 @@ impl Dispatcher {
             taken_up: false,
             armed_after: None,
             trouble: None,
+            zone_warnings: BTreeSet::new(),
             changed: true,
         })
     }
@@ -152,8 +155,8 @@ impl Dispatcher {
         }
         self.beats = self.beats.wrapping_add(1);
         if self.beats.is_multiple_of(ZONES_EVERY) && self.zones.has_changed() {
-            self.zones.reload();
-            tracing::info!(source = %self.zones.source(), version = self.zones.version(), "zone data changed");
+            self.zones = self.zones.anew();
+            tracing::info!(source = self.zones.source().as_str(), version = self.zones.version(), "zone data changed");
             self.planned = false;
         }
     }
@@ -223,6 +226,7 @@ impl Dispatcher {
             tracing::warn!(forgotten, "the clock had been ahead; due instants that it had served are still to come");
         }
         self.entries = entries(&config, &states, &mut retries, &self.zones);
+        self.warn_of_zones(&config, now);
         for (name, entry) in &mut self.entries {
             // What is owed from before is settled by this round.
             entry.next = owed(name, entry, now).or_else(|| {
@@ -232,6 +236,20 @@ impl Dispatcher {
         }
         (self.planned, self.changed) = (true, true);
         Ok(())
+    }
+
+    /// Says, once each, which zone files cannot be used and where the two sources of zone data disagree.
+    fn warn_of_zones(&mut self, config: &Config, now: DateTime<Utc>) {
+        let schedules = config.connections.values().filter_map(|connection| {
+            let auto = connection.auto_onboard.as_ref()?;
+            Some((connection.name.as_str(), &auto.recurrence, auto.timezone))
+        });
+        let differences = self.zones.differences(schedules, now).into_iter().map(|difference| difference.to_string());
+        for warning in self.zones.warnings().into_iter().chain(differences) {
+            if self.zone_warnings.insert(warning.clone()) {
+                tracing::warn!("{warning}");
+            }
+        }
     }
 
     /// Runs that the last worker was to begin, or that broke off with it. What has come due since is queued already and goes before.
@@ -487,6 +505,7 @@ impl Dispatcher {
             entry.look_ahead(name, now);
         }
         self.drop_what_is_gone(&config).await?;
+        self.warn_of_zones(&config, now);
         self.service.0.config.store(config);
         self.changed = true;
         Ok(())
@@ -552,7 +571,7 @@ impl Dispatcher {
             running: self.flights.values().map(flight).collect(),
             queued: self.queue.len(),
             clock_steps: self.clock_steps,
-            tz_source: self.zones.source().to_string(),
+            tz_source: self.zones.source().as_str().to_owned(),
             tz_version: self.zones.version().to_owned(),
             ticked_at: self.service.now(),
             trouble: self.trouble.clone(),

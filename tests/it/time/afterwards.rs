@@ -44,7 +44,7 @@ fn scopes_that_failed_in_passing_are_looked_at_again_and_no_others() {
     timed.clock.set(at("2026-11-23T09:16:00Z"));
     worker.wait_until_said_times(OVER, 2);
     assert_eq!(timed.sim.calls_of(Operation::GetApis), 0, "of the other family");
-    let lists = timed.sim.log().into_iter().filter(|call| call.operation == Operation::GetRestApis);
+    let lists = timed.sim.log().into_iter().filter(|call| call.operation == Some(Operation::GetRestApis));
     assert!(lists.map(|call| call.region).all(|region| region == "eu-west-2"), "{:#?}", timed.sim.log());
     // The second wait counts from the second failure; then it is well.
     timed.sim.clear_faults();
@@ -103,7 +103,7 @@ fn a_paused_schedule_skips_and_owes_nothing_afterwards() {
     book.pause(None, None, Some("change freeze"), "ann", timed.clock.now()).unwrap();
     to(&timed, NINE);
     worker.wait_until_said("a due instant does not run");
-    book.resume(None).unwrap();
+    book.resume(None, "ann", timed.clock.now()).unwrap();
     to(&timed, "2026-11-24T09:00:00Z");
     worker.wait_until_said(OVER);
     worker.signal(Signal::SIGTERM);
