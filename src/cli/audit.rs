@@ -23,7 +23,8 @@ pub(super) fn audit<W: Write>(global: &Global, asked: &args::Audit, output: &mut
     match global.output {
         Format::Json => output.json(&rows)?,
         Format::Csv => {
-            output.csv(&COLUMNS, rows.iter().map(|row| cells(row, row.at.to_rfc3339(), row.detail.to_string())))?
+            let rows = rows.iter().map(|row| cells(row, row.at.to_rfc3339(), row.detail.to_string()));
+            output.csv(&COLUMNS, rows)?;
         }
         Format::Text if rows.is_empty() => output.line("nothing was done by hand, as far as the registry tells")?,
         Format::Text => {

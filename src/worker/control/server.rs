@@ -102,7 +102,9 @@ impl Pick for Client {
             return Ok(Vec::new());
         }
         let answers = self.0.picked.lock().unwrap_or_else(PoisonError::into_inner);
-        candidates.iter().for_each(|candidate| self.tell(&Answer::Candidate(candidate.clone())));
+        for candidate in candidates {
+            self.tell(&Answer::Candidate(candidate.clone()));
+        }
         self.tell(&Answer::Ask(candidates.len() as u64));
         match answers.recv() {
             Ok(picked) if picked.len() == candidates.len() => Ok(picked),
