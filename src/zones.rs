@@ -66,6 +66,9 @@ pub struct ZoneData {
 /// What tells one state of a file from another.
 type Stamp = (i64, i64, u64, u64);
 
+/// Schedules of one zone, by connection.
+type Schedules<'a> = Vec<(&'a str, &'a Recurrence)>;
+
 /// What came of reading the system's file of a zone.
 #[derive(Clone, Debug)]
 struct Reading {
@@ -163,7 +166,7 @@ impl ZoneData {
     ) -> Vec<Difference> {
         let Some(other_version) = &self.other_version else { return Vec::new() };
         let until = now + AHEAD;
-        let mut by_zone: BTreeMap<&str, (Tz, Vec<(&str, &Recurrence)>)> = BTreeMap::new();
+        let mut by_zone = BTreeMap::<&str, (Tz, Schedules<'_>)>::new();
         for (connection, recurrence, tz) in schedules {
             by_zone.entry(tz.name()).or_insert((tz, Vec::new())).1.push((connection, recurrence));
         }
@@ -175,7 +178,7 @@ impl ZoneData {
             Source::System => (name(Source::System, &self.version), name(Source::Embedded, other_version)),
             Source::Embedded => (name(Source::System, other_version), name(Source::Embedded, &self.version)),
         };
-        let difference = |(tz, schedules): (Tz, Vec<(&str, &Recurrence)>)| {
+        let difference = |(tz, schedules): (Tz, Schedules<'_>)| {
             let (system_zone, own) = (self.reading(tz).zone.ok()?, Zone::embedded(tz));
             let (used, unused, used_name, unused_name) = match self.source {
                 Source::System => (system_zone, own, &system, &embedded),

@@ -44,7 +44,7 @@ mod tests {
     fn a_clock_that_goes_with_the_other_has_not_stepped() {
         let (start, wall) = (Instant::now(), EARLIEST);
         let mut watch = ClockWatch::new(start, wall);
-        assert_eq!(watch.look(start + Duration::from_secs(60), wall + TimeDelta::seconds(61)), None);
+        assert_eq!(watch.look(start + Duration::from_mins(1), wall + TimeDelta::seconds(61)), None);
     }
 
     #[test]

@@ -50,9 +50,9 @@ fn scopes_that_failed_in_passing_are_looked_at_again_and_no_others() {
     timed.sim.clear_faults();
     timed.clock.set(at("2026-11-23T11:20:00Z"));
     worker.wait_until_said_times(OVER, 3);
-    assert!(timed.home.book().retries().unwrap().is_empty());
     worker.signal(Signal::SIGTERM);
     worker.end();
+    assert!(timed.home.book().retries().unwrap().is_empty());
     let expected = [
         (Trigger::Schedule, Outcome::Partial, 2, 2),
         (Trigger::Retry, Outcome::Failed, 0, 1),
