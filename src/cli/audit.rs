@@ -51,8 +51,10 @@ fn sentence(detail: &Value) -> String {
     let members = detail.as_object().into_iter().flatten().filter(|(_, value)| says(value));
     // What a run was asked for and by which rules is compared by machines.
     let members = members.filter(|(name, _)| *name != "rules");
+    let mut members: Vec<_> = members.collect();
+    members.sort_by_key(|(name, _)| *name);
     let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    members.map(|(name, value)| format!("{name}: {}", word(value))).collect::<Vec<_>>().join("; ")
+    members.into_iter().map(|(name, value)| format!("{name}: {}", word(value))).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
