@@ -18,7 +18,7 @@
 //! | [`plan`] | what a run would do: a pure function and its truth table |
 //! | [`discovery`] | everything that talks to AWS |
 //! | [`registry`] | everything that talks to SQLite |
-//! | [`worker`] | runs and approvals: the only place that joins the two |
+//! | [`worker`] | runs, approvals, and the worker that follows the schedules: the only place that joins the edges |
 //! | [`zones`] | the system's zone files, where they are newer than what this binary was built with |
 //! | [`cli`] | the command line |
 //! | [`clock`], [`environment`], [`secret`] | the only readers of the clock, of the environment, and of secrets |

@@ -22,7 +22,7 @@ use super::{Mail, ServeError, Service};
 use crate::config::Config;
 use crate::registry::locks::{self, Locking};
 use crate::registry::{AuditAction, AuditEntry, DueId, NewFate, Outcome, Registry, RegistryError, Retry, Trigger};
-use crate::schedule::{self, Fate, Reason};
+use crate::schedule::{self, Fate, Reason, Verdict};
 use crate::worker::book::{away, lock};
 use crate::worker::report::RunReport;
 use crate::zones::ZoneData;
@@ -336,9 +336,7 @@ impl Dispatcher {
                 let job = Job::Due { due_id, due_at, late: verdict.fate == Fate::CaughtUp };
                 self.queue.push(&name, due_at, job);
             } else {
-                let reason = verdict.reason.map(Reason::as_str);
-                let (connection, older, fate) = (name.as_str(), verdict.older, verdict.fate.as_str());
-                tracing::warn!(connection, %due_at, fate, reason, older, "a due instant does not run");
+                tell_left_out(&name, &verdict);
             }
         }
         for name in due {
@@ -577,6 +575,19 @@ impl Dispatcher {
             trouble: self.trouble.clone(),
             ..self.service.status()
         });
+    }
+}
+
+/// Says that a due instant does not run: as news where nobody asked for that.
+fn tell_left_out(connection: &str, verdict: &Verdict) {
+    const LEFT_OUT: &str = "a due instant does not run";
+    let (due_at, fate, reason) = (verdict.due.at, verdict.fate.as_str(), verdict.reason.map(Reason::as_str));
+    let older = verdict.older;
+    match verdict.reason {
+        Some(Reason::Disabled | Reason::Paused) => {
+            tracing::info!(connection, %due_at, fate, reason, older, "{LEFT_OUT}");
+        }
+        _ => tracing::warn!(connection, %due_at, fate, reason, older, "{LEFT_OUT}"),
     }
 }
 
