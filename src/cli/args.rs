@@ -1,6 +1,7 @@
 //! The command line as it is typed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -18,6 +19,8 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 usage, invalid file or ambiguous name; 3 partly (a scope failed without explanation, approval awaited); 130 interrupted.";
+
+const RELOAD_CODES: &str = "Exit codes: 0 the file is in force, or without --wait the worker was told; 1 no worker, or no answer in time; 2 the file is not taken over.";
 
 const HEALTH_CODES: &str =
     "Exit codes: 0 healthy; 1 no worker, or one that has stopped working; 3 it works and something needs a person.";
@@ -109,6 +112,9 @@ pub enum Command {
     Resume(Which),
     /// Show who did what, and when: reloads, edits, manual runs, approvals, ignores, pauses.
     Audit(Audit),
+    /// Have the running worker read the schedule file anew.
+    #[command(after_help = RELOAD_CODES)]
+    Reload(Reload),
     /// Say how the running worker is.
     #[command(after_help = HEALTH_CODES)]
     Health,
@@ -226,6 +232,20 @@ pub struct Pause {
     /// Why.
     #[arg(long, value_name = "TEXT")]
     pub note: Option<String>,
+}
+
+/// `reload`.
+#[derive(Clone, Debug, Args)]
+pub struct Reload {
+    /// Wait for what comes of it, and say what changed or what is wrong.
+    #[arg(long)]
+    pub wait: bool,
+    /// An empty file, or the removal of most connections, is meant.
+    #[arg(long)]
+    pub accept: bool,
+    /// How long to wait.
+    #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub timeout: Duration,
 }
 
 /// `audit`.

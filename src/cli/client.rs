@@ -17,11 +17,11 @@ use super::progress::Bar;
 use super::setup;
 use crate::registry::locks::{self, LockedBy};
 use crate::worker::control::{self, Answer, Ask, Call, Opening, Reply};
-use crate::worker::service::Status;
+use crate::worker::service::{ReloadReport, Status};
 use crate::worker::{Candidate, Pick};
 
 /// A worker that has just started listens within this time.
-const STARTS: Duration = Duration::from_secs(3);
+pub(super) const STARTS: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_millis(50);
 
 /// The running worker, ready to be told.
@@ -109,6 +109,7 @@ pub(super) fn call(global: &Global, words: &[std::ffi::OsString]) -> Result<Call
     Ok(Call {
         args: without_files(&words),
         file: file.and_then(|file| file.to_str().map(str::to_owned)),
+        hash: setup::load(global).ok().map(|loaded| loaded.text.hash),
         terminal: Terminal::new().is_ok(),
         bar: is_interactive() && !global.quiet,
     })
@@ -133,6 +134,11 @@ fn without_files(words: &[String]) -> Vec<String> {
 }
 
 impl Worker {
+    /// The worker as it is named in messages.
+    pub(super) fn name(&self) -> String {
+        named(&self.holder).trim_end_matches(',').to_owned()
+    }
+
     /// Lets the worker carry out a command, and shows what it says.
     ///
     /// # Errors
@@ -182,7 +188,7 @@ impl Worker {
                         Terminal::new().map_err(|failure| failure.message)?.pick(&candidates)
                     }));
                 }
-                Some(Answer::Status(_)) => {}
+                Some(Answer::Status(_) | Answer::Report(_)) => {}
                 Some(Answer::Exit(code)) => break Some(code),
                 None => break None,
             }
@@ -210,6 +216,36 @@ impl Worker {
         }
         let worker = named(&talk.holder);
         Err(Failure::failed(format!("{worker} does not say how it is")))
+    }
+
+    /// Has the worker read its file anew; with `wait` what came of it.
+    ///
+    /// # Errors
+    /// It does not answer in time.
+    pub(super) async fn reload(
+        self,
+        wait: bool,
+        accept: bool,
+        within: Duration,
+    ) -> Result<Option<ReloadReport>, Failure> {
+        let mut talk = self.ask(Ask::Reload { wait, accept }, Some(within))?;
+        let mut report = None;
+        while let Some(answer) = talk.answers.recv().await {
+            match answer {
+                Answer::Report(told) => report = Some(*told),
+                Answer::Err(text) => say_as_it_is(&text),
+                Answer::Exit(_) if report.is_some() == wait => {
+                    let understood = report.map(serde_json::from_value).transpose();
+                    return understood
+                        .map_err(|error| Failure::failed(format!("the worker's answer is not understood: {error}")));
+                }
+                Answer::Exit(_) => break,
+                _ => {}
+            }
+        }
+        let (worker, within) = (named(&talk.holder), humantime::format_duration(within));
+        Err(Failure::failed(format!("{worker} did not say within {within} what came of the reload"))
+            .hint("`aboard health` says which file is in force"))
     }
 
     /// Sends a request; its answers can be waited for.

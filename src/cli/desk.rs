@@ -12,7 +12,7 @@ use super::args::Global;
 use super::exit::Failure;
 use super::pick::{self, Terminal};
 use super::progress::Follower;
-use super::setup::{self, Loaded};
+use super::setup;
 use super::signals::{self, Watch};
 use crate::clock;
 use crate::config::Config;
@@ -33,6 +33,15 @@ pub(super) struct Desk {
     pub(super) cancel: CancellationToken,
     /// The worker in whose process it stands, if not in one of its own.
     worker: Option<AtWorker>,
+}
+
+/// The schedule file that a command goes by.
+#[derive(Clone, Debug)]
+pub(super) struct Schedules {
+    /// What it says.
+    pub(super) config: Arc<Config>,
+    /// Where it is.
+    pub(super) file: PathBuf,
 }
 
 #[derive(Debug)]
@@ -67,27 +76,31 @@ impl Desk {
     }
 
     /// The schedule file, with its warnings said; in the worker the one that counts there.
-    pub(super) fn load(&self) -> Result<Loaded, Failure> {
-        match &self.worker {
-            Some(AtWorker { service, .. }) => {
-                Ok(Loaded { config: service.config(), file: service.file().to_owned(), warnings: Vec::new() })
+    pub(super) fn load(&self) -> Result<Schedules, Failure> {
+        let Some(AtWorker { service, .. }) = &self.worker else {
+            let setup::Loaded { config, file, .. } = setup::load_and_warn(&self.global)?;
+            return Ok(Schedules { config, file });
+        };
+        if !self.global.quiet {
+            for warning in service.reload_state().warnings {
+                self.say(&format!("warning: {warning}"));
             }
-            None => setup::load_and_warn(&self.global),
         }
+        Ok(Schedules { config: service.config(), file: service.file().to_owned() })
     }
 
     /// Where the registry is. The schedule file is not needed where the registry is named.
-    pub(super) fn registry_path(&self, loaded: Option<&Loaded>) -> Result<PathBuf, Failure> {
+    pub(super) fn registry_path(&self, loaded: Option<&Schedules>) -> Result<PathBuf, Failure> {
         match (&self.worker, &self.global.registry, loaded) {
             (Some(worker), ..) => Ok(worker.service.registry_path().to_owned()),
             (None, Some(path), _) => Ok(path.clone()),
-            (None, None, Some(loaded)) => Ok(setup::registry_path(&self.global, loaded)),
+            (None, None, Some(loaded)) => Ok(setup::registry_of(&self.global, &loaded.config, &loaded.file)),
             (None, None, None) => Ok(setup::registry_path(&self.global, &setup::load(&self.global)?)),
         }
     }
 
     /// The registry of a run that writes nothing: none where there is none.
-    pub(super) fn registry_to_look_at(&self, loaded: &Loaded) -> Result<Shelf, Failure> {
+    pub(super) fn registry_to_look_at(&self, loaded: &Schedules) -> Result<Shelf, Failure> {
         if let Some(worker) = &self.worker {
             return Ok(worker.service.registry());
         }
@@ -101,7 +114,7 @@ impl Desk {
     }
 
     /// The registry of a run that commits: made where there is none.
-    pub(super) fn registry_of_run(&self, loaded: &Loaded) -> Result<Shelf, Failure> {
+    pub(super) fn registry_of_run(&self, loaded: &Schedules) -> Result<Shelf, Failure> {
         match &self.worker {
             Some(worker) => Ok(worker.service.registry()),
             None => Ok(Shelf::write(Registry::create_or_open(&self.registry_path(Some(loaded))?)?)),
@@ -109,7 +122,7 @@ impl Desk {
     }
 
     /// The registry of a command that writes to it: one of its own, so that the worker's does not wait for it.
-    pub(super) fn registry(&self, loaded: Option<&Loaded>) -> Result<SharedRegistry, Failure> {
+    pub(super) fn registry(&self, loaded: Option<&Schedules>) -> Result<SharedRegistry, Failure> {
         Ok(Arc::new(Mutex::new(Registry::open(&self.registry_path(loaded)?)?)))
     }
 

@@ -12,7 +12,7 @@ use super::client;
 use super::exit::{Exit, Failure};
 use super::output::{Output, count, when};
 use super::setup;
-use crate::worker::service::{Phase, Status};
+use crate::worker::service::{Phase, ReloadState, Status};
 
 /// A dispatcher that has not gone round for so long has stopped; it does every two seconds.
 const STOPPED: Duration = Duration::from_secs(30);
@@ -39,7 +39,7 @@ pub(super) async fn health<W: Write>(global: &Global, output: &mut Output<W>) ->
 }
 
 /// Where the worker's registry may be, the likeliest first.
-fn places(global: &Global) -> Vec<PathBuf> {
+pub(super) fn places(global: &Global) -> Vec<PathBuf> {
     let usual = || setup::default_registry(&setup::file(global));
     match (&global.registry, setup::load(global)) {
         (Some(named), _) => vec![named.clone()],
@@ -75,6 +75,7 @@ fn judge(status: &Status) -> (Exit, Vec<String>) {
         Phase::Running => None,
     };
     reasons.extend(status.trouble.clone());
+    reasons.extend(status.reload.iter().flat_map(ReloadState::degraded));
     match stopped {
         Some(why) => {
             reasons.insert(0, why);
@@ -105,7 +106,8 @@ fn show<W: Write>(status: &Status, exit: Exit, reasons: &[String], output: &mut 
     output.line(&format!("{}: aboard {version}, process {pid}, since {}", word(exit), when(*started_at)))?;
     reasons.iter().try_for_each(|reason| output.line(&format!("  {reason}")))?;
     let (connections, schedules) = (count(status.connections, "connection"), count(status.schedules, "schedule"));
-    output.line(&format!("  follows {}: {connections}, {schedules}", status.file.display()))?;
+    let read = status.reload.as_ref().map(|reload| format!(", read {}", when(reload.loaded_at))).unwrap_or_default();
+    output.line(&format!("  follows {}{read}: {connections}, {schedules}", status.file.display()))?;
     match &status.next {
         Some(next) => {
             let (connection, due, local, zone) = (&next.connection, when(next.due_at), &next.local, &next.zone);

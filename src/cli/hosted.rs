@@ -12,7 +12,7 @@ use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::{approve, ignore, pause, test, walk};
 use crate::worker::control::{Call, Client};
-use crate::worker::service::{Commands, Service};
+use crate::worker::service::{Commands, ReloadTrigger, Service};
 
 /// Whether a command ends cleanly when it is interrupted; the others end at once.
 pub(super) fn ends_cleanly(command: &Command) -> bool {
@@ -53,11 +53,13 @@ impl Commands for Hosted {
             }
         };
         let desk = Desk::of_client(cli.global, service, call, client);
-        if !desk.global.quiet
-            && let Some(theirs) = other_file(service.file(), call)
-        {
-            let ours = service.file().display();
-            desk.say(&format!("warning: the running worker follows {ours}, not {theirs}; what {ours} says counts"));
+        match other_file(service.file(), call) {
+            None => take_up(&desk, service, call),
+            Some(_) if desk.global.quiet => {}
+            Some(theirs) => {
+                let ours = service.file().display();
+                desk.say(&format!("warning: the running worker follows {ours}, not {theirs}; what {ours} says counts"));
+            }
         }
         let mut output = Output::new(Outlet { client, text: Vec::new() });
         let done = Handle::current().block_on(async {
@@ -75,6 +77,17 @@ impl Commands for Hosted {
             failure.exit
         })
         .code()
+    }
+}
+
+/// Whoever edits the file and gives a command at once means what the file says now, whether the worker has noticed or not.
+fn take_up(desk: &Desk, service: &Service, call: &Call) {
+    let Some(hash) = call.hash.as_ref().filter(|hash| **hash != service.reload_state().hash) else { return };
+    let report = Handle::current().block_on(service.reload(ReloadTrigger::Command, false, Some(desk.actor.clone())));
+    if *hash != service.reload_state().hash && !desk.global.quiet {
+        let file = service.file().display();
+        let why = report.errors.first().map(|error| format!(": {error}")).unwrap_or_default();
+        desk.say(&format!("warning: {file} has changed and the worker goes on by what it had{why}"));
     }
 }
 

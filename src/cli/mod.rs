@@ -24,6 +24,7 @@ mod pause;
 mod pick;
 mod progress;
 mod registry;
+mod reload;
 mod run;
 mod runs;
 mod setup;
@@ -136,6 +137,7 @@ async fn carry_out<W: Write>(
         Command::Run => run::run(global, begun).await,
         Command::Check { next } => check::check(global, *next, output),
         Command::Audit(asked) => audit::audit(global, asked, output),
+        Command::Reload(asked) => reload::reload(global, asked, output).await,
         Command::Health => health::health(global, output).await,
         Command::Apis(filters) => listing::apis(global, filters, output),
         Command::Explain { api } => explain::explain(global, api, output),

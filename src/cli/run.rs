@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+#[cfg(debug_assertions)]
+use std::time::Duration;
 use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
@@ -15,6 +17,7 @@ use crate::discovery::Aws;
 use crate::registry::Registry;
 use crate::registry::locks::{self, LockedBy, Locking};
 use crate::worker::control;
+use crate::worker::service::watch::WatchTimes;
 use crate::worker::service::{self, ServeError, Settings};
 use crate::zones::ZoneData;
 use crate::{clock, environment};
@@ -31,14 +34,17 @@ pub(super) async fn run(global: &Global, begun: Instant) -> Result<Exit, Failure
             return Err(Failure::failed(cannot).hint("the folder of the registry must be writable"));
         }
     };
-    let config = loaded.config;
+    let setup::Loaded { config, file, warnings, text } = loaded;
     let aws = Aws::new(&config.network, &config.limits, config.connections.len()).await?;
     let stop = CancellationToken::new();
     let _signals = signals::cancel_on_interrupt(stop.clone(), signals::STOPPING);
     let socket = control::place(registry.path(), environment::path("RUNTIME_DIRECTORY").as_deref());
     let settings = Settings {
         config,
-        file: loaded.file,
+        file,
+        text,
+        warnings,
+        watch: watch_times()?,
         registry,
         lock,
         aws: Arc::new(aws),
@@ -52,6 +58,28 @@ pub(super) async fn run(global: &Global, begun: Instant) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
+/// Debug builds look for changes of the file as often as `ABOARD_WATCH` says, so that tests need not wait for a minute: `STAT,READ,QUIET`
+/// in milliseconds.
+#[cfg(debug_assertions)]
+fn watch_times() -> Result<WatchTimes, Failure> {
+    const WATCH: &str = "ABOARD_WATCH";
+    let Some(text) = environment::text(WATCH).map_err(|error| Failure::usage(error.to_string()))? else {
+        return Ok(WatchTimes::default());
+    };
+    let times: Result<Vec<u64>, _> = text.split(',').map(str::parse).collect();
+    match times.as_deref().map(|times| times.iter().copied().map(Duration::from_millis).collect::<Vec<_>>()).as_deref()
+    {
+        Ok(&[stat, read, quiet]) => Ok(WatchTimes { stat, read, quiet, ..WatchTimes::default() }),
+        _ => Err(Failure::usage(format!("{WATCH}: write three times in milliseconds, such as 5000,60000,300"))),
+    }
+}
+
+#[cfg(not(debug_assertions))]
+#[expect(clippy::unnecessary_wraps, reason = "the other one may fail")]
+fn watch_times() -> Result<WatchTimes, Failure> {
+    Ok(WatchTimes::default())
+}
+
 fn second(registry: &Registry, holder: &LockedBy) -> Failure {
     let pid = holder.pid.map(|pid| format!(", process {pid}")).unwrap_or_default();
     let since = holder.since.map(|since| format!(", since {}", when(since))).unwrap_or_default();
@@ -62,6 +90,6 @@ fn second(registry: &Registry, holder: &LockedBy) -> Failure {
 fn failure(error: ServeError) -> Failure {
     match error {
         ServeError::Registry(error) => error.into(),
-        error @ ServeError::Alarm(_) => Failure::failed(error.to_string()),
+        error @ (ServeError::Alarm(_) | ServeError::Signal(_)) => Failure::failed(error.to_string()),
     }
 }

@@ -1,14 +1,14 @@
 //! What a command works with: the schedule file and the registry, found and opened.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::Global;
-use super::exit::{Exit, Failure};
-use crate::config::{self, Checked, Config, Place};
+use super::exit::Failure;
+use crate::config::Config;
 use crate::environment;
 use crate::registry::{Reader, Registry, RegistryError, RegistryErrorKind};
+use crate::worker::service::source::{self, Fault};
 use crate::zones::ZoneData;
 
 /// Where the schedule file is looked for when nobody names it.
@@ -26,6 +26,8 @@ pub(super) struct Loaded {
     pub(super) file: PathBuf,
     /// Suspicious things in it, as they are shown.
     pub(super) warnings: Vec<String>,
+    /// The text that it was made from.
+    pub(super) text: source::Text,
 }
 
 /// Where the schedule file is.
@@ -41,30 +43,26 @@ pub(super) fn file(global: &Global) -> PathBuf {
 /// It cannot be read, or it is not valid: then every mistake is in the message.
 pub(super) fn load(global: &Global) -> Result<Loaded, Failure> {
     let file = file(global);
-    let text = fs::read(&file).map_err(|error| {
-        let cannot = Failure::usage(format!("cannot read the schedule file {}: {error}", file.display()));
-        match global.config {
-            Some(_) => cannot,
-            None => cannot
-                .hint(format!("name it with --config or ABOARD_CONFIG; looked for {}", DEFAULT_FILES.join(" and "))),
-        }
-    })?;
-    let text = String::from_utf8(text).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        Failure::usage(format!("the schedule file {} is not UTF-8 (byte {at})", file.display()))
-    })?;
-    match config::parse(&text, &Place::new(&file)) {
-        Ok(Checked { config, warnings }) => {
+    match source::load(&file) {
+        Ok(source::Loaded { config, warnings, text }) => {
             let warnings = warnings.iter().map(ToString::to_string).collect();
-            Ok(Loaded { config: Arc::new(config), file, warnings })
+            Ok(Loaded { config: Arc::new(config), file, warnings, text })
         }
-        Err(problems) => {
-            let count = problems.len();
-            let mut message: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            let mistakes = if count == 1 { "1 mistake".to_owned() } else { format!("{count} mistakes") };
-            message.push(format!("{} has {mistakes}", file.display()));
-            Err(Failure { exit: Exit::Usage, message: message.join("\n"), hint: None })
+        Err(fault) => Err(refused(&fault, global.config.is_none())),
+    }
+}
+
+/// Every mistake with its place, and their number last, where a person looks first.
+fn refused(fault: &Fault, looked_for: bool) -> Failure {
+    match fault {
+        Fault::Invalid { .. } => {
+            let mut message = fault.errors();
+            message.push(fault.to_string());
+            Failure::usage(message.join("\n"))
         }
+        Fault::Missing { .. } | Fault::Unreadable { .. } if looked_for => Failure::usage(fault.to_string())
+            .hint(format!("name it with --config or ABOARD_CONFIG; looked for {}", DEFAULT_FILES.join(" and "))),
+        other => Failure::usage(other.to_string()),
     }
 }
 
@@ -91,8 +89,14 @@ pub(super) fn zone_data() -> ZoneData {
 /// Where the registry of this file is.
 #[must_use]
 pub(super) fn registry_path(global: &Global, loaded: &Loaded) -> PathBuf {
-    let named = global.registry.clone().or_else(|| loaded.config.registry.path.clone());
-    named.unwrap_or_else(|| default_registry(&loaded.file))
+    registry_of(global, &loaded.config, &loaded.file)
+}
+
+/// The same of a file that says this.
+#[must_use]
+pub(super) fn registry_of(global: &Global, config: &Config, file: &Path) -> PathBuf {
+    let named = global.registry.clone().or_else(|| config.registry.path.clone());
+    named.unwrap_or_else(|| default_registry(file))
 }
 
 /// Where the registry of a file that names none is.

@@ -9,10 +9,9 @@ use futures_util::StreamExt;
 use futures_util::stream;
 
 use super::args::{Discover, Format, Onboard, Where, Which};
-use super::desk::Desk;
+use super::desk::{Desk, Schedules};
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::setup::Loaded;
 use super::{naming, summary};
 use crate::config::{Config, Connection, Credentials, Regions};
 use crate::worker::report::RunReport;
@@ -70,7 +69,7 @@ fn placed(request: Request, place: &Where) -> Request {
 }
 
 /// The connections that were named, in the order in which they were.
-pub(super) fn chosen(desk: &Desk, loaded: &Loaded, which: &Which) -> Result<Vec<Connection>, Failure> {
+pub(super) fn chosen(desk: &Desk, loaded: &Schedules, which: &Which) -> Result<Vec<Connection>, Failure> {
     let config = &*loaded.config;
     if which.all {
         if config.connections.is_empty() && !desk.global.quiet {
@@ -146,7 +145,7 @@ fn midnight(day: NaiveDate, connection: &Connection) -> DateTime<Utc> {
 
 async fn walk<W: Write>(
     desk: &Desk,
-    loaded: &Loaded,
+    loaded: &Schedules,
     registry: Shelf,
     requests: Vec<(Connection, Request)>,
     detail: summary::Detail,

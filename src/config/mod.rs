@@ -8,6 +8,7 @@
 //! ```
 
 mod check;
+pub mod diff;
 mod format;
 mod keys;
 pub mod model;
@@ -29,6 +30,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use toml::de::DeTable;
 
+pub use diff::{Changed, Diff, TargetDiff, diff, in_force};
 pub use model::*;
 pub use pattern::{Filter, Pattern, Patterns};
 pub use problem::{Excerpt, Problem};

@@ -21,6 +21,7 @@ mod ministack_listing;
 mod moto;
 mod network;
 mod registry_files;
+mod reload;
 mod scale;
 mod secrets;
 mod selection;

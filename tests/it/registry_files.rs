@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::support::shop::{self, ACCOUNT, REGION, count, meddle, open, rest};
-use crate::support::{Home, Said};
+use crate::support::{Home, Said, mounts};
 
 /// Commands that only look at a registry.
 const LOOK: [&[&str]; 5] = [&["apis"], &["explain", "ordersapi1"], &["runs"], &["runs", "1"], &["registry", "info"]];
@@ -131,29 +131,10 @@ int statfs64(const char *path, struct statfs64 *buffer) { return lie("statfs64",
 }
 
 /// Runs a shell script with mounts of its own; `$1` is the binary.
-///
-/// Where the machine forbids that, says by name which test was not run, and gives nothing; the superuser is never forbidden.
-#[expect(clippy::print_stdout, reason = "a test that was not run is named")]
 fn on_own_mounts(test: &str, home: &Home, script: &str) -> Option<Said> {
-    let root = nix::unistd::Uid::effective().is_root();
-    let namespaces: &[&str] = if root { &["-m"] } else { &["-m", "-U", "-r"] };
-    let tried = Command::new("unshare").args(namespaces).arg("true").output();
-    if !tried.is_ok_and(|tried| tried.status.success()) {
-        assert!(!root, "{test} was not run: the superuser cannot unshare mounts here");
-        println!("NOT RUN: {test}: this machine does not let it unshare mounts");
-        return None;
-    }
-    let aboard = home.command(&[]);
-    let mut command = Command::new("unshare");
-    command.args(namespaces).args(["sh", "-euc", script, "sh"]).arg(aboard.get_program());
-    command.current_dir(home.path(""));
-    for (key, value) in aboard.get_envs() {
-        match value {
-            Some(value) => command.env(key, value),
-            None => command.env_remove(key),
-        };
-    }
-    Some(Said::of(command.stdin(Stdio::null()).output().unwrap()))
+    // The script is all there is to do.
+    let script = format!("{script}\nset -- true");
+    Some(Said::of(mounts::on_own_mounts(test, &script, &home.command(&[]))?.output().unwrap()))
 }
 
 #[test]

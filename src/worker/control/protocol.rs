@@ -33,13 +33,20 @@ pub struct Opening {
 pub enum Ask {
     /// A command is to be carried out.
     Command(Call),
+    /// The schedule file is to be read anew.
+    Reload {
+        /// Whether the client waits for what comes of it.
+        wait: bool,
+        /// Whether an empty file, or the removal of most connections, is meant.
+        accept: bool,
+    },
     /// How the worker is.
     Health,
 }
 
 impl Ask {
     /// The words of `do`.
-    const ALL: [&str; 2] = ["command", "health"];
+    const ALL: [&str; 3] = ["command", "reload", "health"];
 }
 
 /// A command line for the worker.
@@ -50,6 +57,9 @@ pub struct Call {
     /// The schedule file that the client would have followed, if it knows one.
     #[serde(default)]
     pub file: Option<String>,
+    /// SHA-256 of that file as the client found it, in hex, where it is valid.
+    #[serde(default)]
+    pub hash: Option<String>,
     /// Whether a person sits at a terminal there and can be asked.
     #[serde(default)]
     pub terminal: bool,
@@ -84,6 +94,8 @@ pub enum Answer {
     Ask(u64),
     /// The worker's status.
     Status(Box<Value>),
+    /// What came of a reload.
+    Report(Box<Value>),
     /// It is over.
     Exit(u8),
 }
@@ -182,7 +194,7 @@ mod tests {
         let sent = String::from_utf8(line(&Opening::new(Ask::Command(call.clone()))).unwrap()).unwrap();
         assert_eq!(
             sent,
-            "{\"v\":1,\"do\":\"command\",\"args\":[\"onboard\",\"shop\"],\"file\":null,\"terminal\":false,\"bar\":false}\n"
+            "{\"v\":1,\"do\":\"command\",\"args\":[\"onboard\",\"shop\"],\"file\":null,\"hash\":null,\"terminal\":false,\"bar\":false}\n"
         );
         assert_eq!(Opening::parse(&sent), Ok(Opening::new(Ask::Command(call))));
         assert_eq!(Opening::parse(r#"{"v":1,"do":"health"}"#), Ok(Opening::new(Ask::Health)));

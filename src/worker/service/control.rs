@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
+use tokio::runtime::Handle;
 
-use super::Service;
+use super::{ReloadResult, ReloadTrigger, Service};
 use crate::registry::locks::{self, Lock};
 use crate::worker::control::{Answer, Ask, Call, Client, Host, Server};
 
@@ -33,8 +34,24 @@ impl Host for Reception {
                 tracing::debug!(by = client.by(), command = call.args.first(), "a command at the control socket");
                 self.commands.run(&self.service, &call, client)
             }
+            Ask::Reload { wait, accept } => reload(&self.service, client, wait, accept),
             Ask::Health => tell(client, Answer::Status, &self.service.status()),
         }
+    }
+}
+
+/// Reads the schedule file anew for a client; 2 where it is not taken over.
+fn reload(service: &Service, client: &Client, wait: bool, accept: bool) -> u8 {
+    let (trigger, by) = (ReloadTrigger::Command, Some(client.by().to_owned()));
+    if !wait {
+        service.0.reloads.ask(trigger, accept, by);
+        return 0;
+    }
+    let report = Handle::current().block_on(service.reload(trigger, accept, by));
+    let told = tell(client, Answer::Report, &report);
+    match report.result {
+        ReloadResult::Applied | ReloadResult::Unchanged => told,
+        ReloadResult::Rejected | ReloadResult::NeedsAccept => 2,
     }
 }
 

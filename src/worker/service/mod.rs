@@ -15,8 +15,12 @@ mod clock_watch;
 mod control;
 mod dispatcher;
 mod entries;
+mod follow;
 mod jobs;
+pub mod reload;
+pub mod source;
 mod status;
+pub mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +32,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 pub use control::Commands;
+pub use reload::{ReloadReport, ReloadResult, ReloadState, ReloadTrigger};
 pub use status::{NextDue, Phase, RunInFlight, Status};
 
 use super::book::{SharedRegistry, Shelf};
@@ -38,6 +43,9 @@ use crate::registry::locks::Lock;
 use crate::registry::{Registry, RegistryError};
 use crate::zones::ZoneData;
 use dispatcher::Dispatcher;
+use reload::{Followed, Reloads};
+use source::Text;
+use watch::WatchTimes;
 
 /// What the worker is given.
 #[derive(Debug)]
@@ -46,6 +54,12 @@ pub struct Settings {
     pub config: Arc<Config>,
     /// Where it is.
     pub file: PathBuf,
+    /// The text that it was made from.
+    pub text: Text,
+    /// What is suspicious in it, as it is shown.
+    pub warnings: Vec<String>,
+    /// How often and how patiently it is looked at for changes.
+    pub watch: WatchTimes,
     /// The registry.
     pub registry: Registry,
     /// That makes this the registry's one worker.
@@ -70,6 +84,9 @@ pub enum ServeError {
     /// The registry refused what a start needs.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// SIGHUP cannot be listened to.
+    #[error("SIGHUP cannot be listened to: {0}")]
+    Signal(#[source] std::io::Error),
     /// The alarm could not be set up.
     #[error("the alarm of the worker cannot be set up: {0}")]
     Alarm(#[from] tokio_cron_scheduler::JobSchedulerError),
@@ -90,6 +107,7 @@ struct Shared {
     status: Mutex<(Status, Instant)>,
     wake: Arc<Notify>,
     mail: mpsc::Sender<Mail>,
+    reloads: Reloads,
     stop: CancellationToken,
 }
 
@@ -162,7 +180,19 @@ impl Service {
         let held = self.0.status.lock().unwrap_or_else(PoisonError::into_inner);
         let (status, ticked) = &*held;
         let age = u64::try_from(ticked.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Status { tick_age_ms: age, ..status.clone() }
+        Status { tick_age_ms: age, reload: Some(self.reload_state()), ..status.clone() }
+    }
+
+    /// How the schedule file stands: what is in force, and why something else is not.
+    #[must_use]
+    pub fn reload_state(&self) -> ReloadState {
+        self.0.reloads.state()
+    }
+
+    /// Reads the schedule file anew and says what became of it. `accept` says that an empty file or the removal of most connections is
+    /// meant; `by` is who asks, for the audit trail.
+    pub async fn reload(&self, trigger: ReloadTrigger, accept: bool, by: Option<String>) -> ReloadReport {
+        self.0.reloads.reload(trigger, accept, by).await
     }
 
     /// Has the dispatcher look again: a pause was set or lifted.
@@ -175,7 +205,7 @@ impl Service {
     ///
     /// # Errors
     /// One sentence; then nothing has changed.
-    pub async fn swap(&self, config: Arc<Config>) -> Result<(), String> {
+    async fn swap(&self, config: Arc<Config>) -> Result<(), String> {
         let (reply, answer) = oneshot::channel();
         let stopping = || "the worker is stopping".to_owned();
         self.0.mail.send(Mail::Swap(config, reply)).await.map_err(|_| stopping())?;
@@ -203,7 +233,22 @@ impl Service {
 /// # Errors
 /// It could not begin.
 pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), ServeError> {
-    let Settings { config, file, registry, mut lock, aws, zones, clock, socket, commands, begun } = settings;
+    let Settings {
+        config,
+        file,
+        text,
+        warnings,
+        watch,
+        registry,
+        mut lock,
+        aws,
+        zones,
+        clock,
+        socket,
+        commands,
+        begun,
+    } = settings;
+    let hangup = follow::hangup().map_err(ServeError::Signal)?;
     let (mail, mailbox) = mpsc::channel(16);
     let status = Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -213,6 +258,14 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         registry: registry.path().to_owned(),
         ..Status::default()
     };
+    let followed = Followed {
+        file: file.clone(),
+        registry: registry.path().to_owned(),
+        config: Arc::clone(&config),
+        text,
+        warnings,
+    };
+    let (reloader, reloads) = reload::prepare(followed, clock, watch.settle);
     let service = Service(Arc::new(Shared {
         config: ArcSwap::new(config),
         file,
@@ -223,6 +276,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         status: Mutex::new((status, Instant::now())),
         wake: Arc::new(Notify::new()),
         mail,
+        reloads,
         stop: stop.clone(),
     }));
     let clients = control::open(&service, socket, &mut lock)
@@ -242,11 +296,13 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         "following {}",
         told.file.display(),
     );
+    let following = follow::follow(&service, reloader, watch, hangup);
     dispatcher.run().await;
     if let Some(clients) = clients {
         // It ends when the worker is told to stop; a fault of its own is no reason not to.
         let _ = clients.await;
     }
+    following.await;
     tracing::info!("stopped");
     // Until now no other worker may begin.
     drop(lock);

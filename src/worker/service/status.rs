@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::reload::ReloadState;
 use crate::registry::Trigger;
 
 /// What the worker is doing.
@@ -62,6 +63,8 @@ pub struct Status {
     pub ticked_at: DateTime<Utc>,
     /// How long ago that was, by the monotonic clock.
     pub tick_age_ms: u64,
+    /// How the schedule file stands; none before the worker follows it.
+    pub reload: Option<ReloadState>,
     /// What keeps the dispatcher from its work, such as a disk that is full.
     pub trouble: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! Commands beside the running worker: carried out by it, through its control socket.
 
 mod clients;
+mod reload;
 mod same;
 mod trail;
 

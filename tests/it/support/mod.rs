@@ -3,6 +3,7 @@
 pub(crate) mod aboard;
 pub(crate) mod book;
 pub(crate) mod clock;
+pub(crate) mod mounts;
 pub(crate) mod network;
 pub(crate) mod running;
 pub(crate) mod schedules;
