@@ -42,19 +42,27 @@ fn cells(row: &AuditRow, at: String, detail: String) -> Vec<String> {
 
 /// What a detail says, without what it leaves open.
 fn sentence(detail: &Value) -> String {
-    let says = |value: &&Value| match value {
+    let mut members: Vec<(&String, &Value)> = Vec::new();
+    for (name, value) in detail.as_object().into_iter().flatten() {
+        match value.as_object() {
+            Some(within) => members.extend(within),
+            None => members.push((name, value)),
+        }
+    }
+    // By which rules a run went is compared by machines.
+    members.retain(|(name, value)| *name != "rules" && says_something(value));
+    members.sort_by_key(|(name, _)| *name);
+    let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    members.into_iter().map(|(name, value)| format!("{name}: {}", word(value))).collect::<Vec<_>>().join("; ")
+}
+
+fn says_something(value: &Value) -> bool {
+    match value {
         Value::Null | Value::Bool(false) => false,
         Value::Array(list) => !list.is_empty(),
         Value::String(text) => !text.is_empty(),
         _ => true,
-    };
-    let members = detail.as_object().into_iter().flatten().filter(|(_, value)| says(value));
-    // What a run was asked for and by which rules is compared by machines.
-    let members = members.filter(|(name, _)| *name != "rules");
-    let mut members: Vec<_> = members.collect();
-    members.sort_by_key(|(name, _)| *name);
-    let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    members.into_iter().map(|(name, value)| format!("{name}: {}", word(value))).collect::<Vec<_>>().join("; ")
+    }
 }
 
 #[cfg(test)]
@@ -64,8 +72,7 @@ mod tests {
 
     #[test]
     fn a_detail_says_only_what_was_given() {
-        let detail =
-            json!({ "run_id": 7, "apis": [], "pick": false, "account": null, "region": "eu-west-1", "rules": "ab" });
+        let detail = json!({ "run_id": 7, "asked": { "apis": [], "pick": false, "account": null, "region": "eu-west-1", "rules": "ab" } });
         assert_eq!(sentence(&detail), "region: eu-west-1; run_id: 7");
     }
 }

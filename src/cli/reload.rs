@@ -19,15 +19,13 @@ pub(super) async fn reload<W: Write>(
     for place in &places {
         if let Some(worker) = client::worker_of(place, client::STARTS).await? {
             let name = worker.name();
-            return match worker.reload(asked.wait, asked.accept, asked.timeout).await? {
-                Some(report) => show(global, &report, output),
-                None => {
-                    if global.output == Format::Text && !global.quiet {
-                        output.line(&format!("{name} was told"))?;
-                    }
-                    Ok(Exit::Done)
-                }
-            };
+            if let Some(report) = worker.reload(asked.wait, asked.accept, asked.timeout).await? {
+                return show(global, &report, output);
+            }
+            if global.output == Format::Text && !global.quiet {
+                output.line(&format!("{name} was told"))?;
+            }
+            return Ok(Exit::Done);
         }
     }
     let place = places.first().map(|place| format!(" on {}", place.display())).unwrap_or_default();

@@ -1,17 +1,13 @@
 //! `approve`: registers what `max_new`, or a person's choice, held back. Nothing is asked of AWS: the registry remembers it.
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
 
 use super::book::{self, SharedRegistry};
 use super::holding;
 use crate::config::{Config, Connection};
 use crate::inventory::{Listing, Scope, ScopeLook};
 use crate::plan::{Known, Rules, plan};
-use crate::registry::{
-    ApiDocument, AuditAction, AuditEntry, Commit, CommitScope, Counts, Outcome, Registry, RegistryError, RunError,
-    RunId,
-};
+use crate::registry::{ApiDocument, Commit, CommitScope, Counts, Outcome, Registry, RegistryError, RunError, RunId};
 
 /// What an approval did.
 #[derive(Debug)]
@@ -39,11 +35,10 @@ pub fn approve(
 ) -> Result<Approval, RunError> {
     let mut registry = book::lock(registry);
     let mut approval = Approval { run_id: None, counts: Counts::default(), deliveries: 0, apis: Vec::new() };
-    let Some(claim) = book::claim_approval(&mut registry, connection, now)? else { return Ok(approval) };
+    let Some(claim) = book::claim_approval(&mut registry, connection, by, now)? else { return Ok(approval) };
     approval.run_id = claim.run_id;
     let rules = Rules::of(connection, &config.targets);
     let done = commit_all(&mut registry, &mut approval, connection, &rules, by, now);
-    let done = done.and_then(|()| record(&mut registry, connection, &approval, by, now));
     let error = done.as_ref().err().map(super::run::registry_error);
     let outcome = if error.is_none() { Outcome::Succeeded } else { Outcome::Failed };
     if let Some(run_id) = claim.run_id {
@@ -51,19 +46,6 @@ pub fn approve(
         finished.map_err(|error| super::run::registry_error(&error))?;
     }
     error.map_or(Ok(approval), Err)
-}
-
-/// Writes down who released what was held back.
-fn record(
-    registry: &mut Registry,
-    connection: &Connection,
-    approval: &Approval,
-    by: &str,
-    now: DateTime<Utc>,
-) -> Result<(), RegistryError> {
-    let detail = json!({ "run_id": approval.run_id, "onboarded": approval.counts.onboard });
-    let entry = AuditEntry { actor: by, action: AuditAction::Approved, connection: Some(&connection.name), detail };
-    registry.audit(&entry, now)
 }
 
 fn commit_all(

@@ -13,8 +13,8 @@ use crate::inventory::{AccountTrouble, Scope, ScopeState, Trouble};
 use crate::plan::{Known, Plan};
 use crate::registry::locks::{self, Lock, LockedBy, Locking};
 use crate::registry::{
-    AuditAction, AuditEntry, Commit, CommitScope, Counts, NewRun, Outcome, Reader, Registry, RegistryError, RunError,
-    RunId, Trigger,
+    AuditAction, Commit, CommitScope, Counts, NewRun, Outcome, Reader, Registry, RegistryError, RunError, RunId,
+    Trigger,
 };
 
 /// An open registry, shared by the runs of a process; there is one writer.
@@ -170,15 +170,8 @@ impl Book {
                 let committed = left.as_ref().map(|left| left.committed.clone()).unwrap_or_default();
                 let complete = committed.into_iter().filter(|(_, state)| *state == ScopeState::Complete);
                 let done = complete.map(|(scope, _)| scope).collect();
-                let claim = begin(registry, lock, &new, done, now)?;
-                if let Some(by) = by {
-                    let mut detail = asked.clone();
-                    detail["run_id"] = claim.run_id.into();
-                    let entry =
-                        AuditEntry { actor: &by, action: AuditAction::ManualRun, connection: Some(&name), detail };
-                    registry.audit(&entry, now)?;
-                }
-                Ok(Ok(claim))
+                let asked = by.as_deref().map(|by| (by, AuditAction::ManualRun));
+                begin(registry, lock, &new, asked, done, now).map(Ok)
             })
             .await;
         match claimed {
@@ -306,6 +299,7 @@ pub(super) fn lock(registry: &SharedRegistry) -> MutexGuard<'_, Registry> {
 pub(super) fn claim_approval(
     registry: &mut Registry,
     connection: &Connection,
+    by: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<Claim>, RunError> {
     let tell = |error: RegistryError| super::run::registry_error(&error);
@@ -326,7 +320,7 @@ pub(super) fn claim_approval(
         request: &request,
         host: None,
     };
-    begin(registry, lock, &new, BTreeSet::new(), now).map(Some).map_err(tell)
+    begin(registry, lock, &new, Some((by, AuditAction::Approved)), BTreeSet::new(), now).map(Some).map_err(tell)
 }
 
 /// Takes the lock of a connection's runs, and ends those whose process died.
@@ -349,10 +343,11 @@ fn begin(
     registry: &mut Registry,
     mut lock: Lock,
     new: &NewRun<'_>,
+    asked: Option<(&str, AuditAction)>,
     done: BTreeSet<Scope>,
     now: DateTime<Utc>,
 ) -> Result<Claim, RegistryError> {
-    let run_id = registry.begin_run(new, now)?;
+    let run_id = registry.begin_run_for(new, asked, now)?;
     // What the lock's file says is only for the message to a second comer.
     let _ = lock.set_run(run_id);
     Ok(Claim { run_id: Some(run_id), resumes: new.resumes, done, _lock: Some(lock) })

@@ -48,7 +48,7 @@ fn who_did_what_is_written_down_with_and_without_a_worker() {
         );
         assert!(rows.iter().all(|row| row["actor"] == *me || row["actor"] == "worker"), "{rows:#?}");
         let run = rows.iter().find(|row| row["action"] == "manual_run").unwrap();
-        assert_eq!((&run["detail"]["region"], &run["detail"]["run_id"]), (&"eu-west-1".into(), &1.into()));
+        assert_eq!((&run["detail"]["asked"]["region"], &run["detail"]["run_id"]), (&"eu-west-1".into(), &1.into()));
         assert_eq!(deeds(&trail(home, &["--connection", "shop"])), ["manual_run shop", "paused shop"]);
         assert_eq!(deeds(&trail(home, &["--limit", "1"])), ["resumed -"]);
         assert_eq!(trail(home, &["--since", "2999-01-01"]), [] as [Value; 0]);
@@ -68,7 +68,7 @@ fn an_approval_is_written_down_with_its_run() {
     assert_eq!(beside.run(&["onboard", "shop"]).code, Some(3));
     beside.ok(&["approve", "shop"]);
     let rows = trail(&beside.home, &["--limit", "1"]);
-    assert_eq!((&rows[0]["action"], &rows[0]["detail"]["onboarded"]), (&"approved".into(), &3.into()), "{rows:#?}");
+    assert_eq!((&rows[0]["action"], &rows[0]["detail"]["run_id"]), (&"approved".into(), &2.into()), "{rows:#?}");
     beside.stop();
 }
 
