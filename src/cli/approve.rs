@@ -1,29 +1,27 @@
 //! `approve`: releases what `max_new` or a person's choice held back.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
-use super::args::{Format, Global};
+use super::args::Format;
+use super::desk::Desk;
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::{naming, setup, summary};
+use super::{naming, summary};
 use crate::clock;
 use crate::plan::Decision;
-use crate::registry::Registry;
 use crate::worker;
 
 /// Registers what awaits approval on a connection.
-pub(super) fn approve<W: Write>(global: &Global, connection: &str, output: &mut Output<W>) -> Result<Exit, Failure> {
-    let loaded = setup::load_and_warn(global)?;
+pub(super) fn approve<W: Write>(desk: &Desk, connection: &str, output: &mut Output<W>) -> Result<Exit, Failure> {
+    let loaded = desk.load()?;
     let config = &loaded.config;
     let connection = config.connections.get(connection).ok_or_else(|| naming::no_connection(config, connection))?;
-    let registry = Arc::new(Mutex::new(Registry::open(&setup::registry_path(global, &loaded))?));
-    let approval = worker::approve(&registry, config, connection, &super::actor(), clock::now());
+    let approval = worker::approve(&desk.registry(Some(&loaded))?, config, connection, &desk.actor, clock::now());
     let approval =
         approval.map_err(|error| Failure { exit: Exit::Failed, message: error.message, hint: error.hint })?;
-    match global.output {
+    match desk.global.output {
         Format::Json => output.json(&json!({
             "connection": connection.name,
             "run_id": approval.run_id,
@@ -45,7 +43,7 @@ pub(super) fn approve<W: Write>(global: &Global, connection: &str, output: &mut 
             let (name, onboarded) = (&connection.name, approval.counts.onboard);
             let queued = summary::queued(approval.deliveries);
             output.line(&format!("{name}: approved{run}: {onboarded} onboarded{not}; {queued}"))?;
-            if global.verbose > 0 {
+            if desk.global.verbose > 0 {
                 summary::table(&approval.apis, output)?;
             }
         }

@@ -3,6 +3,7 @@
 mod editing;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -22,6 +23,11 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 usage, invalid file or ambiguous name; 3 partly (a scope failed without explanation, approval awaited); 130 interrupted.";
+
+const RELOAD_CODES: &str = "Exit codes: 0 the file is in force, or without --wait the worker was told; 1 no worker, or no answer in time; 2 the file is not taken over.";
+
+const HEALTH_CODES: &str =
+    "Exit codes: 0 healthy; 1 no worker, or one that has stopped working; 3 it works and something needs a person.";
 
 /// What all commands share.
 #[derive(Clone, Debug, Args)]
@@ -104,6 +110,18 @@ pub enum Command {
         /// The API: id, region/id, account/region/id, ARN or one of its URLs.
         api: String,
     },
+    /// Let schedules rest without touching the file; runs by hand go on.
+    Pause(Pause),
+    /// Let paused schedules go on.
+    Resume(Which),
+    /// Show who did what, and when: reloads, edits, manual runs, approvals, ignores, pauses.
+    Audit(Audit),
+    /// Have the running worker read the schedule file anew.
+    #[command(after_help = RELOAD_CODES)]
+    Reload(Reload),
+    /// Say how the running worker is.
+    #[command(after_help = HEALTH_CODES)]
+    Health,
     /// List the registry.
     Apis(Apis),
     /// Say why one API is, or is not, onboarded.
@@ -210,6 +228,48 @@ pub struct Onboard {
     /// for single APIs.
     #[arg(long, value_name = "TARGET", conflicts_with = "api")]
     pub redeliver: Option<String>,
+}
+
+/// `pause`.
+#[derive(Clone, Debug, Args)]
+pub struct Pause {
+    /// Which connections.
+    #[command(flatten)]
+    pub which: Which,
+    /// When they go on by themselves: an instant (RFC 3339), a date (its beginning, UTC), or from now, such as 2h.
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+}
+
+/// `reload`.
+#[derive(Clone, Debug, Args)]
+pub struct Reload {
+    /// Wait for what comes of it, and say what changed or what is wrong.
+    #[arg(long)]
+    pub wait: bool,
+    /// An empty file, or the removal of most connections, is meant.
+    #[arg(long)]
+    pub accept: bool,
+    /// How long to wait.
+    #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub timeout: Duration,
+}
+
+/// `audit`.
+#[derive(Clone, Debug, Args)]
+pub struct Audit {
+    /// Not before: an instant (RFC 3339), a date (UTC), or back from now, such as 7d.
+    #[arg(long, value_name = "D")]
+    pub since: Option<String>,
+    /// Only of this connection.
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<String>,
+    /// At most this many, the newest first.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: usize,
 }
 
 /// `apis`.

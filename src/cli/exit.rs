@@ -1,5 +1,6 @@
 //! How a command ends: exit codes, and failures as a person reads them.
 
+use std::fmt;
 use std::process::ExitCode;
 
 use crate::discovery::AwsSetupError;
@@ -32,6 +33,13 @@ impl Exit {
             Self::Partly => 3,
             Self::Interrupted => 130,
         }
+    }
+
+    /// What a number says; one that is not ours says that something failed.
+    #[must_use]
+    pub fn of_code(code: u8) -> Self {
+        let all = [Self::Done, Self::Failed, Self::Usage, Self::Partly, Self::Interrupted];
+        all.into_iter().find(|exit| exit.code() == code).unwrap_or(Self::Failed)
     }
 
     /// How one run counts.
@@ -93,6 +101,13 @@ impl Failure {
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  {hint}"))
     }
 }
 

@@ -5,9 +5,12 @@
 mod after_edit;
 mod approve;
 pub mod args;
+mod audit;
 mod check;
+mod client;
 mod confirm;
 mod connection;
+mod desk;
 mod diff;
 mod due;
 mod edit_file;
@@ -15,14 +18,19 @@ mod editing;
 mod exit;
 mod explain;
 mod fold;
+mod health;
+mod hosted;
 mod ignore;
+mod instant;
 mod listing;
 mod logging;
 mod naming;
 mod output;
+mod pause;
 mod pick;
 mod progress;
 mod registry;
+mod reload;
 mod run;
 mod runs;
 mod schedule;
@@ -45,13 +53,15 @@ use tokio::runtime::Runtime;
 pub use exit::{Exit, Failure};
 
 use args::{Cli, Command, Format};
+use desk::Desk;
 use logging::Usual;
 use output::Output;
 
 /// Runs one command line and says how it ended.
 pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Exit {
     let begun = Instant::now();
-    let cli = match Cli::try_parse_from(arguments) {
+    let words: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
         Err(error) => {
             let shown = error.print();
@@ -69,7 +79,7 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
         Err(error) => return complain(&Failure::failed(format!("cannot start: {error}"))),
     };
     let mut output = Output::new(io::stdout().lock());
-    let ended = runtime.block_on(carry_out(&cli, begun, &mut output));
+    let ended = runtime.block_on(carry_out(&cli, &words, begun, &mut output));
     // A question on the terminal or a look that was given up may still hold a thread; nobody waits for it.
     runtime.shutdown_background();
     ended.unwrap_or_else(|failure| complain(&failure))
@@ -113,34 +123,41 @@ fn actor() -> String {
 }
 
 fn complain(failure: &Failure) -> Exit {
-    let hint = failure.hint.as_ref().map(|hint| format!("\n  {hint}")).unwrap_or_default();
-    say(&format!("{}{hint}", failure.message));
+    say(&failure.to_string());
     failure.exit
 }
 
 /// Whether a command prints one table of equal rows.
 fn has_csv(command: &Command) -> bool {
-    matches!(command, Command::Apis(_) | Command::Runs { id: None, .. } | Command::Connection(args::Connection::List))
+    matches!(
+        command,
+        Command::Apis(_)
+            | Command::Audit(_)
+            | Command::Runs { id: None, .. }
+            | Command::Connection(args::Connection::List)
+    )
 }
 
-async fn carry_out<W: Write>(cli: &Cli, begun: Instant, output: &mut Output<W>) -> Result<Exit, Failure> {
+async fn carry_out<W: Write>(
+    cli: &Cli,
+    words: &[OsString],
+    begun: Instant,
+    output: &mut Output<W>,
+) -> Result<Exit, Failure> {
     let Cli { global, command } = cli;
     // Before anything is done: a command that was refused must not have changed anything.
     if global.output == Format::Csv && !has_csv(command) {
         return Err(Failure::usage(
-            "only lists can be printed as csv: apis, connection list, and runs without a number",
+            "only lists can be printed as csv: apis, audit, connection list, and runs without a number",
         )
         .hint("use -o text or -o json"));
     }
     match command {
         Command::Run => run::run(global, begun).await,
         Command::Check { next } => check::check(global, *next, output),
-        Command::Test(which) => test::test(global, which, output).await,
-        Command::Discover(discover) => walk::discover(global, discover, output).await,
-        Command::Onboard(onboard) => walk::onboard(global, onboard, output).await,
-        Command::Approve { connection } => approve::approve(global, connection, output),
-        Command::Ignore { api, reason, until } => ignore::ignore(global, api, reason, *until, output),
-        Command::Unignore { api } => ignore::unignore(global, api, output),
+        Command::Audit(asked) => audit::audit(global, asked, output),
+        Command::Reload(asked) => reload::reload(global, asked, output).await,
+        Command::Health => health::health(global, output).await,
         Command::Apis(filters) => listing::apis(global, filters, output),
         Command::Explain { api } => explain::explain(global, api, output),
         Command::Runs { id, connection, limit } => runs::runs(global, *id, connection.as_deref(), *limit, output),
@@ -150,5 +167,18 @@ async fn carry_out<W: Write>(cli: &Cli, begun: Instant, output: &mut Output<W>) 
         Command::Schema => support::schema(output),
         Command::Completions { shell } => support::completions(*shell, output),
         Command::Man { dir } => support::man(dir.as_deref(), output),
+        _ => by_worker_or_here(cli, words, output).await,
+    }
+}
+
+/// Carries out what is the worker's where one has the registry, and else here.
+async fn by_worker_or_here<W: Write>(cli: &Cli, words: &[OsString], output: &mut Output<W>) -> Result<Exit, Failure> {
+    let desk = Desk::own(&cli.global);
+    match client::worker(&cli.global).await? {
+        Some(worker) => {
+            let call = client::call(&cli.global, words)?;
+            worker.carry_out(&desk, call, hosted::ends_cleanly(&cli.command), output).await
+        }
+        None => hosted::carry_out(&desk, &cli.command, output).await,
     }
 }

@@ -1,5 +1,6 @@
 //! Standard output: results and nothing else. Everything else goes to standard error.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
 use chrono::{DateTime, Utc};
@@ -26,10 +27,22 @@ impl<W: Write> Output<W> {
     /// # Errors
     /// The output cannot be written. A reader that went away (`| head`) is no error: the rest is not written.
     pub(super) fn line(&mut self, text: &str) -> Result<(), Failure> {
+        self.write(format_args!("{text}\n"))
+    }
+
+    /// Writes text as it is.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub(super) fn text(&mut self, text: &str) -> Result<(), Failure> {
+        self.write(format_args!("{text}"))
+    }
+
+    fn write(&mut self, text: fmt::Arguments<'_>) -> Result<(), Failure> {
         if self.closed {
             return Ok(());
         }
-        match writeln!(self.to, "{text}").and_then(|()| self.to.flush()) {
+        match self.to.write_fmt(text).and_then(|()| self.to.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 self.closed = true;
                 Ok(())

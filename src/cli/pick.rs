@@ -14,12 +14,13 @@ impl Terminal {
     /// # Errors
     /// Nobody is there to ask.
     pub(super) fn new() -> Result<Self, Failure> {
-        if io::stdin().is_terminal() && io::stderr().is_terminal() {
-            Ok(Self(()))
-        } else {
-            Err(Failure::usage("--pick asks on a terminal, and there is none").hint("name the APIs with --api instead"))
-        }
+        if io::stdin().is_terminal() && io::stderr().is_terminal() { Ok(Self(())) } else { Err(nobody()) }
     }
+}
+
+/// Nobody is there to ask.
+pub(super) fn nobody() -> Failure {
+    Failure::usage("--pick asks on a terminal, and there is none").hint("name the APIs with --api instead")
 }
 
 impl Pick for Terminal {

@@ -1,63 +1,111 @@
 //! The bar that shows how far runs have come. Only on a terminal.
 
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::task::JoinHandle;
 
 use super::output::is_interactive;
 use crate::discovery::Progress;
+use crate::worker::control::Counters;
 
 /// How often the bar is drawn.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// A bar that follows counters until it is dropped.
-#[derive(Debug)]
-pub(super) struct Bar {
-    bar: ProgressBar,
-    drawer: tokio::task::JoinHandle<()>,
-}
+/// A bar on standard error.
+#[derive(Clone, Debug)]
+pub(super) struct Bar(ProgressBar);
 
 impl Bar {
-    /// Starts to follow; draws nothing where standard error is no terminal, or `quiet`.
+    /// Draws nothing where standard error is no terminal, or `quiet`.
     #[must_use]
-    pub(super) fn follow(progress: Progress, quiet: bool) -> Self {
+    pub(super) fn new(quiet: bool) -> Self {
         let shown = is_interactive() && !quiet;
-        let bar = ProgressBar::with_draw_target(
-            Some(0),
-            if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() },
-        );
+        let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(0), target);
         if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} [{bar:24}] {pos}/{len} scopes  {msg}") {
             bar.set_style(style.progress_chars("=> "));
         }
+        Self(bar)
+    }
+
+    /// Shows the counters as they are now.
+    pub(super) fn draw(&self, now: Counters) {
+        self.0.set_length(now.scopes_total);
+        self.0.set_position(now.scopes_done);
+        self.0.set_message(format!("{} APIs  {} calls  {} throttled", now.apis, now.calls, now.throttled));
+    }
+
+    /// Takes the bar away while something else is printed.
+    pub(super) fn hide_while<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.0.suspend(print)
+    }
+
+    /// Takes the bar away for good.
+    pub(super) fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Shows counters until it is dropped.
+#[derive(Debug)]
+pub(super) enum Follower {
+    /// By a bar on standard error.
+    Bar {
+        /// The bar.
+        bar: Bar,
+        /// What draws it.
+        drawer: JoinHandle<()>,
+    },
+    /// By telling somebody else, until this is dropped.
+    Told(#[expect(dead_code, reason = "its drop is what counts")] Sender<()>),
+    /// Nobody wants to see them.
+    Nobody,
+}
+
+impl Follower {
+    /// By a bar on standard error.
+    #[must_use]
+    pub(super) fn bar(progress: Progress, quiet: bool) -> Self {
+        let bar = Bar::new(quiet);
         let drawn = bar.clone();
         let drawer = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(EVERY);
             loop {
                 ticks.tick().await;
-                draw(&drawn, &progress);
+                drawn.draw(progress.read().into());
             }
         });
-        Self { bar, drawer }
+        Self::Bar { bar, drawer }
     }
-}
 
-impl Bar {
+    /// By telling somebody else, who may be slow: on a thread of its own.
+    #[must_use]
+    pub(super) fn tell(progress: Progress, tell: impl Fn(Counters) + Send + 'static) -> Self {
+        let (goes_on, over) = channel();
+        std::thread::spawn(move || {
+            while over.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+                tell(progress.read().into());
+            }
+        });
+        Self::Told(goes_on)
+    }
+
     /// Takes the bar away while something else is printed.
     pub(super) fn hide_while<T>(&self, print: impl FnOnce() -> T) -> T {
-        self.bar.suspend(print)
+        match self {
+            Self::Bar { bar, .. } => bar.hide_while(print),
+            Self::Told(_) | Self::Nobody => print(),
+        }
     }
 }
 
-fn draw(bar: &ProgressBar, progress: &Progress) {
-    let now = progress.read();
-    bar.set_length(now.scopes_total);
-    bar.set_position(now.scopes_done);
-    bar.set_message(format!("{} APIs  {} calls  {} throttled", now.apis, now.calls, now.throttled));
-}
-
-impl Drop for Bar {
+impl Drop for Follower {
     fn drop(&mut self) {
-        self.drawer.abort();
-        self.bar.finish_and_clear();
+        if let Self::Bar { bar, drawer } = self {
+            drawer.abort();
+            bar.clear();
+        }
     }
 }

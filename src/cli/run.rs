@@ -10,11 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::Global;
 use super::exit::{Exit, Failure};
+use super::hosted::Hosted;
 use super::output::when;
 use super::{setup, signals};
 use crate::discovery::Aws;
 use crate::registry::Registry;
 use crate::registry::locks::{self, LockedBy, Locking};
+use crate::worker::control;
 use crate::worker::service::watch::WatchTimes;
 use crate::worker::service::{self, ServeError, Settings};
 use crate::zones::ZoneData;
@@ -37,6 +39,7 @@ pub(super) async fn run(global: &Global, begun: Instant) -> Result<Exit, Failure
     };
     let setup::Loaded { config, file, warnings, text } = loaded;
     let aws = Aws::new(&config.network, &config.limits, config.connections.len()).await?;
+    let socket = control::place(registry.path(), environment::path("RUNTIME_DIRECTORY").as_deref());
     let settings = Settings {
         config,
         file,
@@ -48,6 +51,8 @@ pub(super) async fn run(global: &Global, begun: Instant) -> Result<Exit, Failure
         aws: Arc::new(aws),
         zones: ZoneData::load(environment::path("TZDIR").map(PathBuf::from).as_deref()),
         clock: clock::now,
+        socket,
+        commands: Arc::new(Hosted),
         begun,
     };
     service::serve(settings, stop).await.map_err(failure)?;

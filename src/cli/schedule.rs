@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::args::{Format, Global, Schedule, SetSchedule};
 use super::confirm::confirm;
+use super::desk::{Desk, Schedules};
 use super::edit_file::EditFile;
 use super::editing::{Done, Draft};
 use super::exit::{Exit, Failure};
@@ -23,7 +24,8 @@ pub(super) fn schedule<W: Write>(global: &Global, action: &Schedule, output: &mu
         Schedule::Show { which, next } => {
             let loaded = setup::load_and_warn(global)?;
             let text = EditFile::read(&loaded.file)?.text;
-            for connection in walk::chosen(global, &loaded, which)? {
+            let schedules = Schedules { config: loaded.config, file: loaded.file.clone() };
+            for connection in walk::chosen(&Desk::own(global), &schedules, which)? {
                 show(global, &connection, &text, *next, output)?;
             }
             Ok(Exit::Done)

@@ -98,11 +98,19 @@ pub(super) fn zone_data() -> ZoneData {
 /// Where the registry of this file is.
 #[must_use]
 pub(super) fn registry_path(global: &Global, loaded: &Loaded) -> PathBuf {
-    let named = global.registry.clone().or_else(|| loaded.config.registry.path.clone());
-    named.unwrap_or_else(|| default_registry(&loaded.file))
+    registry_of(global, &loaded.config, &loaded.file)
 }
 
-fn default_registry(file: &Path) -> PathBuf {
+/// The same of a file that says this.
+#[must_use]
+pub(super) fn registry_of(global: &Global, config: &Config, file: &Path) -> PathBuf {
+    let named = global.registry.clone().or_else(|| config.registry.path.clone());
+    named.unwrap_or_else(|| default_registry(file))
+}
+
+/// Where the registry of a file that names none is.
+#[must_use]
+pub(super) fn default_registry(file: &Path) -> PathBuf {
     // systemd gives several directories as a list with colons; the first is the unit's main one.
     let state = environment::path("STATE_DIRECTORY");
     let state = state.and_then(|list| list.to_string_lossy().split(':').next().map(PathBuf::from));

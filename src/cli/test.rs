@@ -2,26 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::args::{Format, Global, Which};
+use super::args::{Format, Which};
+use super::desk::Desk;
 use super::exit::{Exit, Failure};
 use super::output::{Output, one_line};
-use super::{setup, walk};
+use super::walk;
 use crate::config::Connection;
 use crate::discovery::Aws;
 use crate::discovery::probe::{self, Outcome, Step};
 
 /// Tries what each connection needs.
-pub(super) async fn test<W: Write>(global: &Global, which: &Which, output: &mut Output<W>) -> Result<Exit, Failure> {
-    let loaded = setup::load_and_warn(global)?;
-    let connections = walk::chosen(global, &loaded, which)?;
-    let aws = Arc::new(Aws::new(&loaded.config.network, &loaded.config.limits, connections.len()).await?);
+pub(super) async fn test<W: Write>(desk: &Desk, which: &Which, output: &mut Output<W>) -> Result<Exit, Failure> {
+    let loaded = desk.load()?;
+    let connections = walk::chosen(desk, &loaded, which)?;
+    let aws = desk.aws(&loaded.config, connections.len()).await?;
     let mut exits = Vec::new();
     for connection in &connections {
-        let text = global.output == Format::Text;
+        let text = desk.global.output == Format::Text;
         let steps = attempt(&aws, connection, text, output).await?;
         let failed = steps.iter().any(Step::is_fatal);
         exits.push(if failed { Exit::Failed } else { Exit::Done });

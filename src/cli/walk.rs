@@ -2,68 +2,52 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use futures_util::StreamExt;
 use futures_util::stream;
-use tokio_util::sync::CancellationToken;
 
-use super::args::{Discover, Format, Global, Onboard, Where, Which};
+use super::args::{Discover, Format, Onboard, Where, Which};
+use super::desk::{Desk, Schedules};
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::pick::Terminal;
-use super::progress::Bar;
-use super::setup::{self, Loaded};
-use super::{naming, signals, summary};
-use crate::clock;
+use super::{naming, summary};
 use crate::config::{Config, Connection, Credentials, Regions};
-use crate::discovery::{Aws, Progress};
-use crate::registry::{Registry, RegistryErrorKind};
 use crate::worker::report::RunReport;
-use crate::worker::{self, Context, Mode, Pick, Request, Shelf};
+use crate::worker::{self, Mode, Pick, Request, Shelf};
 
 /// Shows what is there; writes nothing.
-pub(super) async fn discover<W: Write>(
-    global: &Global,
-    asked: &Discover,
-    output: &mut Output<W>,
-) -> Result<Exit, Failure> {
-    let loaded = setup::load_and_warn(global)?;
-    let connections = within(chosen(global, &loaded, &asked.which)?, &asked.which, &asked.place)?;
-    let registry = look_at(&setup::registry_path(global, &loaded))?;
+pub(super) async fn discover<W: Write>(desk: &Desk, asked: &Discover, output: &mut Output<W>) -> Result<Exit, Failure> {
+    let loaded = desk.load()?;
+    let connections = within(chosen(desk, &loaded, &asked.which)?, &asked.which, &asked.place)?;
+    let registry = desk.registry_to_look_at(&loaded)?;
     let requests =
         connections.into_iter().map(|connection| (connection, placed(Request::manual(Mode::Look), &asked.place)));
-    walk(global, &loaded, registry, requests.collect(), summary::Detail::Everything, output).await
+    walk(desk, &loaded, registry, requests.collect(), summary::Detail::Everything, output).await
 }
 
 /// Runs now, by the same rules as the schedule.
-pub(super) async fn onboard<W: Write>(
-    global: &Global,
-    asked: &Onboard,
-    output: &mut Output<W>,
-) -> Result<Exit, Failure> {
-    let loaded = setup::load_and_warn(global)?;
-    let connections = within(chosen(global, &loaded, &asked.which)?, &asked.which, &asked.place)?;
+pub(super) async fn onboard<W: Write>(desk: &Desk, asked: &Onboard, output: &mut Output<W>) -> Result<Exit, Failure> {
+    let loaded = desk.load()?;
+    let connections = within(chosen(desk, &loaded, &asked.which)?, &asked.which, &asked.place)?;
     if let Some(target) = &asked.redeliver {
         tells(&loaded.config, target, &connections, asked.which.all)?;
     }
     // All that can be refused is refused before a registry is made.
-    let pick: Option<Arc<dyn Pick>> = if asked.pick { Some(Arc::new(Terminal::new()?)) } else { None };
+    let pick: Option<Arc<dyn Pick>> = if asked.pick { Some(desk.asks()?) } else { None };
     asked.api.iter().try_for_each(|api| naming::parse(api).map(|_| ()))?;
-    let path = setup::registry_path(global, &loaded);
     let (mode, registry) = if asked.dry_run {
-        (Mode::Look, look_at(&path)?)
+        (Mode::Look, desk.registry_to_look_at(&loaded)?)
     } else {
-        (Mode::Commit, Shelf::write(Registry::create_or_open(&path)?))
+        (Mode::Commit, desk.registry_of_run(&loaded)?)
     };
     let request = Request {
         apis: naming::resolve_all(&asked.api, &registry, asked.place.region.as_deref())?,
         stages: asked.stage.iter().cloned().collect::<BTreeSet<_>>(),
         past_max_new: asked.yes,
         pick,
-        by: super::actor(),
+        by: desk.actor.clone(),
         ..placed(Request::manual(mode), &asked.place)
     };
     let dated = |connection: Connection| {
@@ -74,21 +58,10 @@ pub(super) async fn onboard<W: Write>(
     let detail = match asked {
         Onboard { api, .. } if !api.is_empty() => summary::Detail::Named,
         Onboard { dry_run: true, .. } => summary::Detail::Everything,
-        _ if global.verbose > 0 => summary::Detail::Everything,
+        _ if desk.global.verbose > 0 => summary::Detail::Everything,
         _ => summary::Detail::News,
     };
-    walk(global, &loaded, registry, connections.into_iter().map(dated).collect(), detail, output).await
-}
-
-/// The registry of a run that writes nothing: none where there is none.
-fn look_at(path: &Path) -> Result<Shelf, Failure> {
-    match setup::read(path) {
-        Ok(reader) => Ok(Shelf::read(reader)),
-        Err(error) if matches!(error.kind, RegistryErrorKind::Missing | RegistryErrorKind::DirectoryMissing(_)) => {
-            Ok(Shelf::Empty)
-        }
-        Err(error) => Err(error.into()),
-    }
+    walk(desk, &loaded, registry, connections.into_iter().map(dated).collect(), detail, output).await
 }
 
 fn placed(request: Request, place: &Where) -> Request {
@@ -96,11 +69,11 @@ fn placed(request: Request, place: &Where) -> Request {
 }
 
 /// The connections that were named, in the order in which they were.
-pub(super) fn chosen(global: &Global, loaded: &Loaded, which: &Which) -> Result<Vec<Connection>, Failure> {
+pub(super) fn chosen(desk: &Desk, loaded: &Schedules, which: &Which) -> Result<Vec<Connection>, Failure> {
     let config = &*loaded.config;
     if which.all {
-        if config.connections.is_empty() && !global.quiet {
-            super::say(&format!("there is nothing to do: {} has no connections", loaded.file.display()));
+        if config.connections.is_empty() && !desk.global.quiet {
+            desk.say(&format!("there is nothing to do: {} has no connections", loaded.file.display()));
         }
         return Ok(config.connections.values().cloned().collect());
     }
@@ -171,44 +144,36 @@ fn midnight(day: NaiveDate, connection: &Connection) -> DateTime<Utc> {
 }
 
 async fn walk<W: Write>(
-    global: &Global,
-    loaded: &Loaded,
+    desk: &Desk,
+    loaded: &Schedules,
     registry: Shelf,
     requests: Vec<(Connection, Request)>,
     detail: summary::Detail,
     output: &mut Output<W>,
 ) -> Result<Exit, Failure> {
     let config = &loaded.config;
-    let progress = Progress::default();
-    let context = Context {
-        aws: Arc::new(Aws::new(&config.network, &config.limits, requests.len()).await?),
-        config: Arc::clone(config),
-        registry,
-        progress: progress.clone(),
-        cancel: CancellationToken::new(),
-        clock: clock::now,
-    };
-    let _signals = signals::cancel_on_interrupt(context.cancel.clone(), signals::ENDING);
+    let context = desk.context(config, registry, requests.len()).await?;
+    let _watch = desk.watch();
     // A question and a bar would write over each other.
     let asks = requests.iter().any(|(_, request)| request.pick.is_some());
-    let bar = Bar::follow(progress, global.quiet || asks);
+    let bar = desk.follow(context.progress.clone(), desk.global.quiet || asks);
     let runs = stream::iter(&requests).map(|(connection, request)| worker::run(&context, connection, request));
     let mut runs = std::pin::pin!(runs.buffered(config.limits.parallel_runs));
     let mut exits = Vec::with_capacity(requests.len());
     while let Some(report) = runs.next().await {
         exits.push(Exit::of_run(&report));
-        bar.hide_while(|| show(global, &report, detail, output))?;
+        bar.hide_while(|| show(desk, &report, detail, output))?;
     }
     Ok(Exit::of_all(&exits))
 }
 
 fn show<W: Write>(
-    global: &Global,
+    desk: &Desk,
     report: &RunReport,
     detail: summary::Detail,
     output: &mut Output<W>,
 ) -> Result<(), Failure> {
-    match global.output {
+    match desk.global.output {
         Format::Json => output.json(report),
         Format::Text | Format::Csv => summary::run(report, detail, output),
     }

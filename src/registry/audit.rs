@@ -1,6 +1,7 @@
 //! Who changed what, and when: reloads, edits, manual runs, approvals, ignores, pauses. Rows are only ever added.
 
 use chrono::{DateTime, Utc};
+use rusqlite::Connection;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -127,20 +128,15 @@ impl Registry {
     /// # Errors
     /// What SQLite and the disk may refuse.
     pub fn audit(&mut self, entry: &AuditEntry<'_>, now: DateTime<Utc>) -> Result<(), RegistryError> {
-        self.write(|sql| {
-            sql.prepare_cached(
-                "INSERT INTO audit (at, actor, action, connection, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute((
-                At(now),
-                entry.actor,
-                entry.action.as_str(),
-                entry.connection,
-                to_json(&entry.detail)?,
-            ))?;
-            Ok(())
-        })
+        self.write(|sql| Ok(add(sql, entry, now)?))
     }
+}
+
+/// Writes down who did what, in the transaction that did it.
+pub(super) fn add(sql: &Connection, entry: &AuditEntry<'_>, now: DateTime<Utc>) -> rusqlite::Result<()> {
+    sql.prepare_cached("INSERT INTO audit (at, actor, action, connection, detail) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute((At(now), entry.actor, entry.action.as_str(), entry.connection, to_json(&entry.detail)?))?;
+    Ok(())
 }
 
 impl Reader {

@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::json;
 
+use super::audit::{self, AuditAction, AuditEntry};
 use super::history::{self, HistoryEvent, Occasion};
 use super::values::{self, At};
 use super::{Reader, Registry, RegistryError, known};
@@ -46,7 +47,10 @@ impl Registry {
             known::changed(sql, api)?;
             let occasion = Occasion { at: now, run_id: None, connection: None };
             let detail = json!({ "reason": reason, "until": until, "by": by });
-            Ok(history::add(sql, api, occasion, HistoryEvent::Ignored, &detail)?)
+            history::add(sql, api, occasion, HistoryEvent::Ignored, &detail)?;
+            let detail = json!({ "api": id.to_string(), "reason": reason, "until": until });
+            let entry = AuditEntry { actor: by, action: AuditAction::Ignored, connection: None, detail };
+            Ok(audit::add(sql, &entry, now)?)
         })
     }
 
@@ -62,6 +66,9 @@ impl Registry {
                 known::changed(sql, api)?;
                 let occasion = Occasion { at: now, run_id: None, connection: None };
                 history::add(sql, api, occasion, HistoryEvent::Unignored, &json!({ "by": by }))?;
+                let detail = json!({ "api": id.to_string() });
+                let entry = AuditEntry { actor: by, action: AuditAction::Unignored, connection: None, detail };
+                audit::add(sql, &entry, now)?;
             }
             Ok(removed)
         })

@@ -7,15 +7,20 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::place::{beside, give_to_owner};
+use super::place::{beside, give_to_owner, real};
 use super::runs::RunId;
 
 const WORKER: &str = "worker";
 const MIGRATION: &str = "migration";
+
+/// Who only asks for the worker holds its lock for an instant; a worker that starts in that instant tries again.
+const ASKED_FOR: Duration = Duration::from_millis(50);
+const TRIES: usize = 6;
 
 /// Who holds a lock, as far as its file tells; a holder that has just taken it may not have written yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +31,9 @@ pub struct LockedBy {
     pub run_id: Option<RunId>,
     /// Since when.
     pub since: Option<DateTime<Utc>>,
+    /// Where it takes commands: the control socket of a worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket: Option<PathBuf>,
 }
 
 /// A lock that is held until it is dropped.
@@ -39,6 +47,12 @@ impl Lock {
     /// Writes down which run the holder carries out.
     pub fn set_run(&mut self, run_id: RunId) -> io::Result<()> {
         self.holder.run_id = Some(run_id);
+        self.tell()
+    }
+
+    /// Writes down where the holder takes commands, or that it takes none any more.
+    pub fn set_socket(&mut self, socket: Option<PathBuf>) -> io::Result<()> {
+        self.holder.socket = socket;
         self.tell()
     }
 
@@ -73,7 +87,34 @@ pub fn lock_connection(registry: &Path, connection: &str, now: DateTime<Utc>) ->
 /// # Errors
 /// Where the lock file cannot be made beside the registry.
 pub fn lock_worker(registry: &Path, now: DateTime<Utc>) -> io::Result<Locking> {
+    for _ in 1..TRIES {
+        if let taken @ Locking::Taken(_) = take(registry, WORKER, now)? {
+            return Ok(taken);
+        }
+        std::thread::sleep(ASKED_FOR);
+    }
     take(registry, WORKER, now)
+}
+
+/// The worker that the registry at this path has at the moment, if any. Nothing is made or changed.
+///
+/// # Errors
+/// Where the lock file is there and may not be read.
+pub fn worker_of(registry: &Path) -> io::Result<Option<LockedBy>> {
+    let path = lock_file(&real(registry), WORKER);
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    // Shared, so that those who ask do not stand in each other's way.
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => read(&mut file).map(Some),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 /// Waits for the lock of a schema migration, however long its holder works.
@@ -87,18 +128,20 @@ fn take(registry: &Path, name: &str, now: DateTime<Utc>) -> io::Result<Locking> 
     let mut file = open(registry, name)?;
     match file.try_lock() {
         Ok(()) => {
-            let holder = LockedBy { pid: Some(std::process::id()), run_id: None, since: Some(now) };
+            let holder = LockedBy { pid: Some(std::process::id()), run_id: None, since: Some(now), socket: None };
             let mut lock = Lock { file, holder };
             lock.tell()?;
             Ok(Locking::Taken(lock))
         }
-        Err(TryLockError::WouldBlock) => {
-            let mut text = String::new();
-            file.read_to_string(&mut text)?;
-            Ok(Locking::Held(serde_json::from_str(&text).unwrap_or_default()))
-        }
+        Err(TryLockError::WouldBlock) => read(&mut file).map(Locking::Held),
         Err(TryLockError::Error(error)) => Err(error),
     }
+}
+
+fn read(file: &mut File) -> io::Result<LockedBy> {
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(serde_json::from_str(&text).unwrap_or_default())
 }
 
 fn open(registry: &Path, name: &str) -> io::Result<File> {
@@ -108,7 +151,7 @@ fn open(registry: &Path, name: &str) -> io::Result<File> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error),
     }
-    let path = directory.join(format!("{name}.lock"));
+    let path = lock_file(registry, name);
     let is_new = !path.exists();
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
     if is_new {
@@ -117,10 +160,20 @@ fn open(registry: &Path, name: &str) -> io::Result<File> {
     Ok(file)
 }
 
+fn lock_file(registry: &Path, name: &str) -> PathBuf {
+    directory(registry).join(format!("{name}.lock"))
+}
+
 /// Where the lock files of a registry are.
 #[must_use]
 pub fn directory(registry: &Path) -> PathBuf {
     beside(registry, "-locks")
+}
+
+/// Where the control socket of a registry's worker is, unless its service has a folder for such things.
+#[must_use]
+pub fn control_socket(registry: &Path) -> PathBuf {
+    beside(registry, "-control.sock")
 }
 
 /// A connection's name as a file name: what could mean something to a file system, and the first letter of what names a lock of
@@ -151,7 +204,10 @@ mod tests {
         let Locking::Taken(mut lock) = lock_connection(&registry, "payments", now()).unwrap() else { panic!("free") };
         lock.set_run(7).unwrap();
         let Locking::Held(holder) = lock_connection(&registry, "payments", now()).unwrap() else { panic!("held") };
-        assert_eq!(holder, LockedBy { pid: Some(std::process::id()), run_id: Some(7), since: Some(now()) });
+        assert_eq!(
+            holder,
+            LockedBy { pid: Some(std::process::id()), run_id: Some(7), since: Some(now()), socket: None }
+        );
     }
 
     #[test]
@@ -162,6 +218,42 @@ mod tests {
         assert!(matches!(lock_worker(&registry, now()).unwrap(), Locking::Held(_)));
         drop(first);
         assert!(matches!(lock_worker(&registry, now()).unwrap(), Locking::Taken(_)));
+    }
+
+    #[test]
+    fn who_asks_for_the_worker_learns_its_socket_and_changes_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let registry = directory.path().join("aboard.db");
+        assert_eq!(worker_of(&registry).unwrap(), None);
+        assert_eq!(directory.path().read_dir().unwrap().count(), 0, "nothing was made");
+
+        let Locking::Taken(mut lock) = lock_worker(&registry, now()).unwrap() else { panic!("free") };
+        lock.set_socket(Some("/run/aboard/control.sock".into())).unwrap();
+        let worker = worker_of(&registry).unwrap().unwrap();
+        assert_eq!(worker.socket.as_deref(), Some(Path::new("/run/aboard/control.sock")));
+        assert_eq!(worker.pid, Some(std::process::id()));
+        let link = directory.path().join("link.db");
+        std::fs::write(&registry, "").unwrap();
+        std::os::unix::fs::symlink(&registry, &link).unwrap();
+        assert_eq!(worker_of(&link).unwrap(), Some(worker), "by whatever name the registry goes");
+
+        drop(lock);
+        assert_eq!(worker_of(&registry).unwrap(), None, "what a dead worker left behind counts for nothing");
+    }
+
+    #[test]
+    fn a_worker_starts_beside_those_who_ask_for_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let registry = directory.path().join("aboard.db");
+        drop(lock_worker(&registry, now()).unwrap());
+        let asks = File::open(lock_file(&registry, WORKER)).unwrap();
+        asks.try_lock_shared().unwrap();
+        let asking = std::thread::spawn(move || {
+            std::thread::sleep(ASKED_FOR);
+            drop(asks);
+        });
+        assert!(matches!(lock_worker(&registry, now()).unwrap(), Locking::Taken(_)));
+        asking.join().unwrap();
     }
 
     #[test]

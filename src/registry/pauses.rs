@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use rusqlite::Row;
+use serde_json::json;
 
+use super::audit::{self, AuditAction, AuditEntry};
 use super::values::{self, At, at};
 use super::{Reader, Registry, RegistryError};
 
@@ -53,7 +55,9 @@ impl Registry {
                 "INSERT OR REPLACE INTO pauses (connection, until, note, by, at) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
             .execute((connection.unwrap_or_default(), at(until), note, by, At(now)))?;
-            Ok(())
+            let detail = json!({ "until": until, "note": note });
+            let entry = AuditEntry { actor: by, action: AuditAction::Paused, connection, detail };
+            Ok(audit::add(sql, &entry, now)?)
         })
     }
 
@@ -61,14 +65,19 @@ impl Registry {
     ///
     /// # Errors
     /// What SQLite and the disk may refuse.
-    pub fn resume(&mut self, connection: Option<&str>) -> Result<usize, RegistryError> {
+    pub fn resume(&mut self, connection: Option<&str>, by: &str, now: DateTime<Utc>) -> Result<usize, RegistryError> {
         self.write(|sql| {
-            Ok(match connection {
+            let ended = match connection {
                 Some(connection) => {
                     sql.prepare_cached("DELETE FROM pauses WHERE connection = ?1")?.execute([connection])?
                 }
                 None => sql.prepare_cached("DELETE FROM pauses")?.execute([])?,
-            })
+            };
+            if ended > 0 {
+                let entry = AuditEntry { actor: by, action: AuditAction::Resumed, connection, detail: json!({}) };
+                audit::add(sql, &entry, now)?;
+            }
+            Ok(ended)
         })
     }
 }

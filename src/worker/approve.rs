@@ -35,7 +35,7 @@ pub fn approve(
 ) -> Result<Approval, RunError> {
     let mut registry = book::lock(registry);
     let mut approval = Approval { run_id: None, counts: Counts::default(), deliveries: 0, apis: Vec::new() };
-    let Some(claim) = book::claim_approval(&mut registry, connection, now)? else { return Ok(approval) };
+    let Some(claim) = book::claim_approval(&mut registry, connection, by, now)? else { return Ok(approval) };
     approval.run_id = claim.run_id;
     let rules = Rules::of(connection, &config.targets);
     let done = commit_all(&mut registry, &mut approval, connection, &rules, by, now);

@@ -13,7 +13,8 @@ use crate::inventory::{AccountTrouble, Scope, ScopeState, Trouble};
 use crate::plan::{Known, Plan};
 use crate::registry::locks::{self, Lock, LockedBy, Locking};
 use crate::registry::{
-    Commit, CommitScope, Counts, NewRun, Outcome, Reader, Registry, RegistryError, RunError, RunId, Trigger,
+    AuditAction, Commit, CommitScope, Counts, NewRun, Outcome, Reader, Registry, RegistryError, RunError, RunId,
+    Trigger,
 };
 
 /// An open registry, shared by the runs of a process; there is one writer.
@@ -145,6 +146,7 @@ impl Book {
         let (name, may_resume, trigger, asked) =
             (connection.name.clone(), request.may_resume(), request.trigger, request.document(connection));
         let (selected, due) = (!request.apis.is_empty(), request.due);
+        let by = (trigger == Trigger::Manual).then(|| request.by.clone());
         let claimed = self
             .with(move |registry| {
                 let lock = match only_run(registry, &name, now)? {
@@ -168,7 +170,8 @@ impl Book {
                 let committed = left.as_ref().map(|left| left.committed.clone()).unwrap_or_default();
                 let complete = committed.into_iter().filter(|(_, state)| *state == ScopeState::Complete);
                 let done = complete.map(|(scope, _)| scope).collect();
-                begin(registry, lock, &new, done, now).map(Ok)
+                let asked = by.as_deref().map(|by| (by, AuditAction::ManualRun));
+                begin(registry, lock, &new, asked, done, now).map(Ok)
             })
             .await;
         match claimed {
@@ -297,6 +300,7 @@ pub(super) fn lock(registry: &SharedRegistry) -> MutexGuard<'_, Registry> {
 pub(super) fn claim_approval(
     registry: &mut Registry,
     connection: &Connection,
+    by: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<Claim>, RunError> {
     let tell = |error: RegistryError| super::run::registry_error(&error);
@@ -317,7 +321,7 @@ pub(super) fn claim_approval(
         request: &request,
         host: None,
     };
-    begin(registry, lock, &new, BTreeSet::new(), now).map(Some).map_err(tell)
+    begin(registry, lock, &new, Some((by, AuditAction::Approved)), BTreeSet::new(), now).map(Some).map_err(tell)
 }
 
 /// Takes the lock of a connection's runs, and ends those whose process died.
@@ -340,10 +344,11 @@ fn begin(
     registry: &mut Registry,
     mut lock: Lock,
     new: &NewRun<'_>,
+    asked: Option<(&str, AuditAction)>,
     done: BTreeSet<Scope>,
     now: DateTime<Utc>,
 ) -> Result<Claim, RegistryError> {
-    let run_id = registry.begin_run(new, now)?;
+    let run_id = registry.begin_run_for(new, asked, now)?;
     // What the lock's file says is only for the message to a second comer.
     let _ = lock.set_run(run_id);
     Ok(Claim { run_id: Some(run_id), resumes: new.resumes, done, _lock: Some(lock) })

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::context::{Candidate, Pick};
 use super::looking::{Hold, Planned};
 use super::run::{Ending, Run};
@@ -16,7 +18,7 @@ impl Run {
     pub(super) async fn hold(&mut self, waiting: &mut [Planned]) -> Result<(), Ending> {
         let hold = match (&self.request.pick, self.connection.entry.max_new) {
             (Some(pick), _) => {
-                let chosen = picked(Arc::clone(pick), waiting).await?;
+                let chosen = picked(Arc::clone(pick), waiting, &self.context.cancel).await?;
                 let new: usize = waiting.iter().map(|planned| planned.plan.onboards()).sum();
                 if chosen.len() < new {
                     let name = &self.connection.name;
@@ -102,8 +104,12 @@ pub(super) fn names(connection: &Connection, scope: &Scope) -> bool {
     region && account
 }
 
-/// Asks a person which of the new APIs to register.
-async fn picked(pick: Arc<dyn Pick>, waiting: &[Planned]) -> Result<BTreeSet<ApiId>, Ending> {
+/// Asks a person which of the new APIs to register. Who interrupts the run instead of an answer is not waited for.
+async fn picked(
+    pick: Arc<dyn Pick>,
+    waiting: &[Planned],
+    cancel: &CancellationToken,
+) -> Result<BTreeSet<ApiId>, Ending> {
     let new = || waiting.iter().flat_map(|planned| planned.plan.entries.iter().filter(|entry| entry.onboards()));
     let candidate = |entry: &Entry| Candidate {
         id: entry.api.id.to_string(),
@@ -111,7 +117,12 @@ async fn picked(pick: Arc<dyn Pick>, waiting: &[Planned]) -> Result<BTreeSet<Api
         urls: entry.instances.keys().cloned().collect(),
     };
     let candidates: Vec<Candidate> = new().map(candidate).collect();
-    let answer = match tokio::task::spawn_blocking(move || pick.pick(&candidates)).await {
+    let answer = tokio::select! {
+        biased;
+        () = cancel.cancelled() => return Err(Ending::Interrupted),
+        answer = tokio::task::spawn_blocking(move || pick.pick(&candidates)) => answer,
+    };
+    let answer = match answer {
         Ok(answer) => answer,
         Err(error) => Err(error.to_string()),
     };

@@ -3,6 +3,7 @@
 mod approve;
 mod book;
 mod context;
+pub mod control;
 pub mod documents;
 mod ending;
 mod holding;

@@ -11,6 +11,7 @@ mod config_files;
 mod config_properties;
 mod config_schema;
 mod contract;
+mod control;
 mod crash;
 mod due;
 mod edit_properties;

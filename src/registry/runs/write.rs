@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, named_params};
+use serde_json::json;
 
 use super::{Counts, NewRun, Outcome, RunError, RunId, ScopeKey, ScopeResult, must_exist, sum};
 use crate::inventory::{AccountTrouble, Scope, Trouble};
+use crate::registry::audit::{self, AuditAction, AuditEntry};
 use crate::registry::status::Suspicion;
 use crate::registry::values::{At, at, count, to_json};
 use crate::registry::{Registry, RegistryError, RegistryErrorKind, baseline, due, status};
@@ -15,6 +17,19 @@ impl Registry {
     /// # Errors
     /// What SQLite and the disk may refuse.
     pub fn begin_run(&mut self, new: &NewRun<'_>, now: DateTime<Utc>) -> Result<RunId, RegistryError> {
+        self.begin_run_for(new, None, now)
+    }
+
+    /// Begins a run, and writes down who asked for it, and by what word, where a person did.
+    ///
+    /// # Errors
+    /// As [`Registry::begin_run`].
+    pub fn begin_run_for(
+        &mut self,
+        new: &NewRun<'_>,
+        asked: Option<(&str, AuditAction)>,
+        now: DateTime<Utc>,
+    ) -> Result<RunId, RegistryError> {
         self.write(|sql| {
             if let Some(resumed) = new.resumes {
                 must_exist(sql, resumed)?;
@@ -37,6 +52,10 @@ impl Registry {
             ))?;
             if let Some(due_id) = new.due {
                 due::begun(sql, due_id, run_id)?;
+            }
+            if let Some((actor, action)) = asked {
+                let detail = json!({ "run_id": run_id, "asked": new.request });
+                audit::add(sql, &AuditEntry { actor, action, connection: Some(new.connection), detail }, now)?;
             }
             Ok(run_id)
         })

@@ -140,6 +140,17 @@ fn a_pause_of_all_covers_everything_and_ends_when_it_says() {
     assert!(pauses.iter().all(|pause| pause.covers("shop")));
     let on: Vec<&str> = pauses.iter().filter(|pause| pause.is_on(at(MONDAY))).map(|pause| pause.by.as_str()).collect();
     assert_eq!(on, ["bob"]);
-    assert_eq!(registry.resume(Some("other")).unwrap(), 0);
-    assert_eq!(registry.resume(None).unwrap(), 2);
+    assert_eq!(registry.resume(Some("other"), "ada", at(MONDAY)).unwrap(), 0);
+    assert_eq!(registry.resume(None, "ada", at(MONDAY)).unwrap(), 2);
+    let trail = registry.audit_trail(&AuditFilter::default()).unwrap();
+    let told: Vec<_> = trail.iter().map(|row| (row.actor.as_str(), row.action, row.connection.as_deref())).collect();
+    assert_eq!(
+        told,
+        [
+            ("ada", AuditAction::Resumed, None),
+            ("bob", AuditAction::Paused, Some("shop")),
+            ("ann", AuditAction::Paused, None),
+        ],
+        "what ended nothing is no deed"
+    );
 }

@@ -15,9 +15,7 @@ use crate::config::{Config, Connection, SecretRef};
 use crate::http::{
     ApisQuery, Backend, Figures, Health, Listing, Paging, PauseRequest, Refusal, RefusalKind, ReloadFigures, RunsQuery,
 };
-use crate::registry::{
-    ApiFilter, ApiPlace, AuditAction, AuditEntry, Pause, Reader, Registry, RegistryError, RegistryErrorKind, RunFilter,
-};
+use crate::registry::{ApiFilter, ApiPlace, Pause, Reader, Registry, RegistryError, RegistryErrorKind, RunFilter};
 use crate::worker::book::lock;
 use crate::worker::documents::{self, Known, Outlook, Watch};
 use crate::zones::ZoneData;
@@ -69,25 +67,15 @@ impl Desk {
         Ok(documents::connection(connection, &outlook, known))
     }
 
-    /// Writes something about one connection, with who did it, and has the dispatcher look again.
+    /// Writes something about one connection, and has the dispatcher look again.
     fn change(
         &self,
         name: &str,
-        by: &str,
-        action: AuditAction,
-        detail: Value,
         body: impl FnOnce(&mut Registry) -> Result<(), RegistryError>,
     ) -> Result<Value, Refusal> {
         let config = self.service.config();
         let connection = known(&config, name)?;
-        let now = self.service.now();
-        let registry = &self.service.0.registry;
-        let written = || {
-            let mut registry = lock(registry);
-            body(&mut registry)?;
-            registry.audit(&AuditEntry { actor: by, action, connection: Some(name), detail }, now)
-        };
-        written().map_err(unreadable)?;
+        body(&mut lock(&self.service.0.registry)).map_err(unreadable)?;
         self.service.poke();
         let reader = self.reader()?;
         reader.pauses().and_then(|pauses| self.entry(connection, &reader, &pauses)).map_err(unreadable)
@@ -194,8 +182,7 @@ impl Backend for Desk {
         if pause.until.is_some_and(|until| until <= now) {
             return Err(Refusal::new(RefusalKind::BadRequest, "until is in the past"));
         }
-        let detail = json!({ "until": pause.until, "note": pause.note });
-        self.change(connection, by, AuditAction::Paused, detail, |registry| {
+        self.change(connection, |registry| {
             registry.pause(Some(connection), pause.until, pause.note.as_deref(), by, now)
         })
     }
@@ -208,9 +195,7 @@ impl Backend for Desk {
                 Refusal::new(RefusalKind::Conflict, "every connection is paused, so no single one can be resumed");
             return Err(refusal.hint("aboard resume --all ends that"));
         }
-        self.change(connection, by, AuditAction::Resumed, json!({}), |registry| {
-            registry.resume(Some(connection)).map(drop)
-        })
+        self.change(connection, |registry| registry.resume(Some(connection), by, now).map(drop))
     }
 }
 

@@ -13,6 +13,7 @@
 mod alarm;
 mod backend;
 mod clock_watch;
+mod control;
 mod dispatcher;
 mod entries;
 mod follow;
@@ -33,6 +34,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+pub use control::Commands;
 pub use reload::{ReloadReport, ReloadResult, ReloadState, ReloadTrigger};
 pub use status::{NextDue, Phase, RunInFlight, Status};
 
@@ -74,6 +76,10 @@ pub struct Settings {
     pub zones: ZoneData,
     /// The wall clock.
     pub clock: fn() -> DateTime<Utc>,
+    /// Where its control socket belongs.
+    pub socket: PathBuf,
+    /// Carries out what clients of that socket want.
+    pub commands: Arc<dyn Commands>,
     /// When the process began its work.
     pub begun: Instant,
 }
@@ -256,7 +262,21 @@ impl Service {
 /// # Errors
 /// It could not begin.
 pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), ServeError> {
-    let Settings { config, file, text, warnings, watch, registry, lock, aws, zones, clock, begun } = settings;
+    let Settings {
+        config,
+        file,
+        text,
+        warnings,
+        watch,
+        registry,
+        mut lock,
+        aws,
+        zones,
+        clock,
+        socket,
+        commands,
+        begun,
+    } = settings;
     // Before anything is begun: a port that is taken is a start that failed.
     let http = match &config.http {
         Some(http) => Some((Server::bind(http.listen).await?, zones.anew())),
@@ -304,6 +324,8 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         }
         None => None,
     };
+    let clients = control::open(&service, socket, &mut lock)
+        .map(|server| tokio::spawn(control::serve(service.clone(), server, commands)));
     let mut dispatcher = Dispatcher::new(service.clone(), zones, mailbox).await?;
     dispatcher.begin().await?;
     let armed_after = begun.elapsed();
@@ -322,6 +344,10 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
     service.0.manager.ready(&service.line());
     let following = follow::follow(&service, reloader, watch, hangup);
     dispatcher.run().await;
+    if let Some(clients) = clients {
+        // It ends when the worker is told to stop; a fault of its own is no reason not to.
+        let _ = clients.await;
+    }
     following.await;
     if let Some((serving, end)) = http {
         end.cancel();

@@ -103,7 +103,7 @@ fn a_paused_schedule_skips_and_owes_nothing_afterwards() {
     book.pause(None, None, Some("change freeze"), "ann", timed.clock.now()).unwrap();
     to(&timed, NINE);
     worker.wait_until_said("a due instant does not run");
-    book.resume(None).unwrap();
+    book.resume(None, "ann", timed.clock.now()).unwrap();
     to(&timed, "2026-11-24T09:00:00Z");
     worker.wait_until_said(OVER);
     worker.signal(Signal::SIGTERM);

@@ -1,0 +1,147 @@
+//! `health`: how the running worker is. It needs no schedule file that can be read.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::args::{Format, Global};
+use super::client;
+use super::exit::{Exit, Failure};
+use super::output::{Output, count, when};
+use super::setup;
+use crate::worker::service::{Phase, ReloadState, Status};
+
+/// A dispatcher that has not gone round for so long has stopped; it does every two seconds.
+const STOPPED: Duration = Duration::from_secs(30);
+
+/// A worker that is well answers at once.
+const ANSWERS: Duration = Duration::from_secs(5);
+
+/// Asks the worker how it is.
+pub(super) async fn health<W: Write>(global: &Global, output: &mut Output<W>) -> Result<Exit, Failure> {
+    let places = places(global);
+    for place in &places {
+        if let Some(worker) = client::worker_of(place, Duration::ZERO).await? {
+            let status = worker.status(ANSWERS).await?;
+            let (exit, reasons) = judge(&status);
+            match global.output {
+                Format::Json => output.json(&document(&status, exit, &reasons))?,
+                Format::Text | Format::Csv => show(&status, exit, &reasons, output)?,
+            }
+            return Ok(exit);
+        }
+    }
+    let place = places.first().map(|place| format!(" on {}", place.display())).unwrap_or_default();
+    Err(Failure::failed(format!("no worker is running{place}")))
+}
+
+/// Where the worker's registry may be, the likeliest first.
+pub(super) fn places(global: &Global) -> Vec<PathBuf> {
+    let usual = || setup::default_registry(&setup::file(global));
+    match (&global.registry, setup::load(global)) {
+        (Some(named), _) => vec![named.clone()],
+        (None, Ok(loaded)) => vec![setup::registry_path(global, &loaded)],
+        // A file with a mistake may still say where the registry is.
+        (None, Err(_)) => named_in_broken(global).into_iter().chain([usual()]).collect(),
+    }
+}
+
+/// The registry that a file with mistakes elsewhere names.
+fn named_in_broken(global: &Global) -> Option<PathBuf> {
+    let file = setup::file(global);
+    let text = fs::read_to_string(&file).ok()?;
+    let table: toml::Table = text.parse().ok()?;
+    let path = table.get("registry")?.get("path")?.as_str()?;
+    Some(crate::config::Place::new(&file).resolve(path))
+}
+
+/// How the worker is, and what a person should see to.
+fn judge(status: &Status) -> (Exit, Vec<String>) {
+    let mut reasons = Vec::new();
+    let age = Duration::from_millis(status.tick_age_ms);
+    let stopped = match status.phase {
+        Phase::Starting => Some("it has not armed its schedules yet".to_owned()),
+        Phase::Stopping => Some("it was told to stop".to_owned()),
+        Phase::Running | Phase::WaitingForClock if age > STOPPED => {
+            Some(format!("its dispatcher has not gone round for {} s", age.as_secs()))
+        }
+        Phase::WaitingForClock => {
+            reasons.push("the clock shows a time at which it cannot be; nothing is planned until it is set".to_owned());
+            None
+        }
+        Phase::Running => None,
+    };
+    reasons.extend(status.trouble.clone());
+    reasons.extend(status.reload.iter().flat_map(ReloadState::degraded));
+    match stopped {
+        Some(why) => {
+            reasons.insert(0, why);
+            (Exit::Failed, reasons)
+        }
+        None if reasons.is_empty() => (Exit::Done, reasons),
+        None => (Exit::Partly, reasons),
+    }
+}
+
+fn word(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Done => "healthy",
+        Exit::Partly => "degraded",
+        _ => "not working",
+    }
+}
+
+fn document(status: &Status, exit: Exit, reasons: &[String]) -> Value {
+    let mut document = serde_json::to_value(status).unwrap_or_default();
+    document["health"] = word(exit).replace(' ', "_").into();
+    document["reasons"] = reasons.into();
+    document
+}
+
+fn show<W: Write>(status: &Status, exit: Exit, reasons: &[String], output: &mut Output<W>) -> Result<(), Failure> {
+    let Status { version, pid, started_at, .. } = status;
+    output.line(&format!("{}: aboard {version}, process {pid}, since {}", word(exit), when(*started_at)))?;
+    reasons.iter().try_for_each(|reason| output.line(&format!("  {reason}")))?;
+    let (connections, schedules) = (count(status.connections, "connection"), count(status.schedules, "schedule"));
+    let read = status.reload.as_ref().map(|reload| format!(", read {}", when(reload.loaded_at))).unwrap_or_default();
+    output.line(&format!("  follows {}{read}: {connections}, {schedules}", status.file.display()))?;
+    match &status.next {
+        Some(next) => {
+            let (connection, due, local, zone) = (&next.connection, when(next.due_at), &next.local, &next.zone);
+            output.line(&format!("  next due: {connection} at {due} ({local} {zone})"))?;
+        }
+        None => output.line("  next due: nothing")?,
+    }
+    for run in &status.running {
+        output.line(&format!("  running: {} ({}) since {}", run.connection, run.trigger.as_str(), when(run.since)))?;
+    }
+    if status.queued > 0 {
+        output.line(&format!("  waiting for their turn: {}", count(status.queued, "run")))?;
+    }
+    let steps = count(status.clock_steps, "clock step");
+    output.line(&format!("  {steps}; zone data {} ({})", status.tz_version, status.tz_source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_does_not_go_round_is_not_working_and_one_in_trouble_is_degraded() {
+        let well = Status { phase: Phase::Running, ..Status::default() };
+        assert_eq!(judge(&well), (Exit::Done, vec![]));
+        for (status, exit) in [
+            (Status { tick_age_ms: 31_000, ..well.clone() }, Exit::Failed),
+            (Status { phase: Phase::Starting, ..well.clone() }, Exit::Failed),
+            (Status { phase: Phase::Stopping, ..well.clone() }, Exit::Failed),
+            (Status { phase: Phase::WaitingForClock, ..well.clone() }, Exit::Partly),
+            (Status { trouble: Some("the disk is full".to_owned()), ..well.clone() }, Exit::Partly),
+        ] {
+            let (judged, reasons) = judge(&status);
+            assert_eq!((judged, reasons.len()), (exit, 1), "{status:?}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! `reload`: has the running worker read the schedule file anew.
+
+use std::io::Write;
+
+use super::args::{self, Format, Global};
+use super::client;
+use super::exit::{Exit, Failure};
+use super::health;
+use super::output::Output;
+use crate::worker::service::{ReloadReport, ReloadResult};
+
+/// Tells the worker, and with `--wait` what came of it.
+pub(super) async fn reload<W: Write>(
+    global: &Global,
+    asked: &args::Reload,
+    output: &mut Output<W>,
+) -> Result<Exit, Failure> {
+    let places = health::places(global);
+    for place in &places {
+        if let Some(worker) = client::worker_of(place, client::STARTS).await? {
+            let name = worker.name();
+            if let Some(report) = worker.reload(asked.wait, asked.accept, asked.timeout).await? {
+                return show(global, &report, output);
+            }
+            if global.output == Format::Text && !global.quiet {
+                output.line(&format!("{name} was told"))?;
+            }
+            return Ok(Exit::Done);
+        }
+    }
+    let place = places.first().map(|place| format!(" on {}", place.display())).unwrap_or_default();
+    Err(Failure::failed(format!("no worker is running{place}")).hint("the file counts when one starts"))
+}
+
+fn show<W: Write>(global: &Global, report: &ReloadReport, output: &mut Output<W>) -> Result<Exit, Failure> {
+    let exit = match report.result {
+        ReloadResult::Applied | ReloadResult::Unchanged => Exit::Done,
+        ReloadResult::Rejected | ReloadResult::NeedsAccept => Exit::Usage,
+    };
+    if global.output == Format::Json {
+        output.json(report)?;
+        return Ok(exit);
+    }
+    if !global.quiet {
+        report.warnings.iter().for_each(|warning| super::say(&format!("warning: {warning}")));
+    }
+    let differs = report.diff.as_ref().filter(|diff| !diff.is_empty());
+    match (report.result, differs) {
+        (ReloadResult::Unchanged, _) => output.line("the file is in force already; nothing changed")?,
+        (ReloadResult::Applied, None) => output.line("the file is in force; it says the same as before")?,
+        (ReloadResult::Applied, Some(diff)) => {
+            output.line(&format!("the file is in force: {}", diff.details()))?;
+        }
+        (ReloadResult::Rejected | ReloadResult::NeedsAccept, differs) => {
+            if let Some(diff) = differs {
+                output.line(&format!("the file would change: {}", diff.details()))?;
+            }
+            let mut message = report.errors.join("\n");
+            message.push_str("\nthe file is not taken over; the worker goes on by what it had");
+            let failure = Failure::usage(message);
+            return Err(match report.result {
+                ReloadResult::NeedsAccept => failure.hint("where that is meant: aboard reload --wait --accept"),
+                _ => failure,
+            });
+        }
+    }
+    if !report.needs_restart.is_empty() {
+        output.line(&format!("these wait for a restart of the worker: {}", report.needs_restart.join(", ")))?;
+    }
+    Ok(exit)
+}

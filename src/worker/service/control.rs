@@ -1,0 +1,100 @@
+//! What the running worker does for clients of its control socket.
+//!
+//! What a command is, only the command line knows; it gives the worker a [`Commands`] that carries them out.
+
+use std::fmt::Debug;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+use tokio::runtime::Handle;
+
+use super::{ReloadResult, ReloadTrigger, Service};
+use crate::registry::locks::{self, Lock};
+use crate::worker::control::{Answer, Ask, Call, Client, Host, Server};
+
+/// Carries out command lines in the worker's process.
+pub trait Commands: Debug + Send + Sync + 'static {
+    /// Carries one out, on a thread where blocking is allowed, and answers its exit code.
+    fn run(&self, service: &Service, call: &Call, client: &Client) -> u8;
+}
+
+/// Serves the clients of one worker.
+#[derive(Debug)]
+struct Reception {
+    service: Service,
+    commands: Arc<dyn Commands>,
+}
+
+impl Host for Reception {
+    fn serve(&self, ask: Ask, client: &Client) -> u8 {
+        match ask {
+            Ask::Command(call) => {
+                tracing::debug!(by = client.by(), command = call.args.first(), "a command at the control socket");
+                self.commands.run(&self.service, &call, client)
+            }
+            Ask::Reload { wait, accept } => reload(&self.service, client, wait, accept),
+            Ask::Health => tell(client, Answer::Status, &self.service.status()),
+        }
+    }
+}
+
+/// Reads the schedule file anew for a client; 2 where it is not taken over.
+fn reload(service: &Service, client: &Client, wait: bool, accept: bool) -> u8 {
+    let (trigger, by) = (ReloadTrigger::Command, Some(client.by().to_owned()));
+    if !wait {
+        service.0.reloads.ask(trigger, accept, by);
+        return 0;
+    }
+    let report = Handle::current().block_on(service.reload(trigger, accept, by));
+    let told = tell(client, Answer::Report, &report);
+    match report.result {
+        ReloadResult::Applied | ReloadResult::Unchanged => told,
+        ReloadResult::Rejected | ReloadResult::NeedsAccept => 2,
+    }
+}
+
+fn tell(client: &Client, as_answer: fn(Box<Value>) -> Answer, value: &impl Serialize) -> u8 {
+    match serde_json::to_value(value) {
+        Ok(value) => {
+            client.tell(&as_answer(Box::new(value)));
+            0
+        }
+        Err(error) => {
+            client.err(&format!("aboard: the worker's answer cannot be formed: {error}\n"));
+            1
+        }
+    }
+}
+
+/// Opens the control socket at the first of the places that allows it, and writes down where it is. Without one the worker follows
+/// its schedules all the same.
+pub(super) fn open(service: &Service, wanted: PathBuf, lock: &mut Lock) -> Option<Server> {
+    let beside = locks::control_socket(service.registry_path());
+    let places = [wanted, beside];
+    let (mut server, mut tried) = (None, None);
+    for place in places {
+        if server.is_some() || tried.as_ref() == Some(&place) {
+            continue;
+        }
+        match Server::bind(&place) {
+            Ok(made) => server = Some(made),
+            Err(error) => tracing::warn!("no control socket at {}: {error}", place.display()),
+        }
+        tried = Some(place);
+    }
+    if server.is_none() {
+        tracing::error!("the worker takes no commands: it has no control socket");
+    }
+    if let Err(error) = lock.set_socket(server.as_ref().map(Server::path).map(Path::to_owned)) {
+        tracing::error!("the worker takes no commands: its lock cannot tell where they go: {error}");
+    }
+    server
+}
+
+/// Serves clients until the worker stops, and those that are there then to their end.
+pub(super) async fn serve(service: Service, server: Server, commands: Arc<dyn Commands>) {
+    let stop = service.stop().clone();
+    server.serve(Arc::new(Reception { service, commands }), stop).await;
+}
