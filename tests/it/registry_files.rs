@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use aboard::registry::supported_version;
+
 use crate::support::shop::{self, ACCOUNT, REGION, count, meddle, open, rest};
 use crate::support::{Home, Said, mounts};
 
@@ -81,17 +83,21 @@ fn a_registry_of_a_newer_version_is_left_alone_and_the_copy_is_named() {
     home.ok(&["onboard", "shop"]);
     meddle(&home.registry(), "PRAGMA user_version = 99; PRAGMA wal_checkpoint(TRUNCATE);");
     let before = fs::read(home.registry()).unwrap();
-    let newer = "registry aboard.db has schema version 99, this aboard knows versions up to 1; use a newer aboard";
+    let supported = supported_version();
+    let newer = format!(
+        "registry aboard.db has schema version 99, this aboard knows versions up to {supported}; use a newer aboard"
+    );
     for words in everything() {
         refused(&home, words, &format!("{newer}; there is no copy that this one can read"));
     }
-    fs::copy(home.registry(), home.path("aboard.db.v1.bak")).unwrap();
-    meddle(&home.path("aboard.db.v1.bak"), "PRAGMA user_version = 1;");
+    let copy = format!("aboard.db.v{supported}.bak");
+    fs::copy(home.registry(), home.path(&copy)).unwrap();
+    meddle(&home.path(&copy), &format!("PRAGMA user_version = {supported};"));
     for words in everything() {
-        refused(&home, words, &format!("{newer}, or go back to the copy aboard.db.v1.bak"));
+        refused(&home, words, &format!("{newer}, or go back to the copy {copy}"));
     }
     assert!(fs::read(home.registry()).unwrap() == before, "the newer registry was changed");
-    home.ok(&["--registry", "aboard.db.v1.bak", "apis"]);
+    home.ok(&["--registry", &copy, "apis"]);
 }
 
 #[test]
