@@ -81,7 +81,7 @@ fn a_registry_of_a_newer_version_is_left_alone_and_the_copy_is_named() {
     home.ok(&["onboard", "shop"]);
     meddle(&home.registry(), "PRAGMA user_version = 99; PRAGMA wal_checkpoint(TRUNCATE);");
     let before = fs::read(home.registry()).unwrap();
-    let newer = "registry aboard.db has schema version 99, this aboard knows versions up to 1; use a newer aboard";
+    let newer = "registry aboard.db has schema version 99, this aboard knows versions up to 2; use a newer aboard";
     for words in everything() {
         refused(&home, words, &format!("{newer}; there is no copy that this one can read"));
     }
