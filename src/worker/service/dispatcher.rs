@@ -599,11 +599,10 @@ fn tell_left_out(connection: &str, verdict: &Verdict) {
     const LEFT_OUT: &str = "a due instant does not run";
     let (due_at, fate, reason) = (verdict.due.at, verdict.fate.as_str(), verdict.reason.map(Reason::as_str));
     let older = verdict.older;
-    match verdict.reason {
-        Some(Reason::Disabled | Reason::Paused) => {
-            tracing::info!(connection, %due_at, fate, reason, older, "{LEFT_OUT}");
-        }
-        _ => tracing::warn!(connection, %due_at, fate, reason, older, "{LEFT_OUT}"),
+    if let Some(Reason::Disabled | Reason::Paused) = verdict.reason {
+        tracing::info!(connection, %due_at, fate, reason, older, "{LEFT_OUT}");
+    } else {
+        tracing::warn!(connection, %due_at, fate, reason, older, "{LEFT_OUT}");
     }
 }
 
