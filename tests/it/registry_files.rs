@@ -81,17 +81,21 @@ fn a_registry_of_a_newer_version_is_left_alone_and_the_copy_is_named() {
     home.ok(&["onboard", "shop"]);
     meddle(&home.registry(), "PRAGMA user_version = 99; PRAGMA wal_checkpoint(TRUNCATE);");
     let before = fs::read(home.registry()).unwrap();
-    let newer = "registry aboard.db has schema version 99, this aboard knows versions up to 1; use a newer aboard";
+    let known = aboard::registry::supported_version();
+    let newer = format!(
+        "registry aboard.db has schema version 99, this aboard knows versions up to {known}; use a newer aboard"
+    );
+    let copy = format!("aboard.db.v{known}.bak");
     for words in everything() {
         refused(&home, words, &format!("{newer}; there is no copy that this one can read"));
     }
-    fs::copy(home.registry(), home.path("aboard.db.v1.bak")).unwrap();
-    meddle(&home.path("aboard.db.v1.bak"), "PRAGMA user_version = 1;");
+    fs::copy(home.registry(), home.path(&copy)).unwrap();
+    meddle(&home.path(&copy), &format!("PRAGMA user_version = {known};"));
     for words in everything() {
-        refused(&home, words, &format!("{newer}, or go back to the copy aboard.db.v1.bak"));
+        refused(&home, words, &format!("{newer}, or go back to the copy {copy}"));
     }
     assert!(fs::read(home.registry()).unwrap() == before, "the newer registry was changed");
-    home.ok(&["--registry", "aboard.db.v1.bak", "apis"]);
+    home.ok(&["--registry", &copy, "apis"]);
 }
 
 #[test]
