@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
 use super::args::{Format, Global};
 use super::due;
 use super::exit::{Exit, Failure};
 use super::output::{Output, count, when};
-use super::setup;
+use super::setup::{self, Loaded};
 use crate::clock;
 use crate::config::{Config, Connection};
-use crate::registry::{Reader, Registry, RunFilter, RunRow};
+use crate::registry::{Pause, Registry, RunFilter, RunRow};
 use crate::worker::documents::{self, Known, Outlook};
+use crate::zones::ZoneData;
 
 /// Validates the schedule file and lists its connections: when each is due next, and its last run where there is a registry.
 pub(super) fn check<W: Write>(global: &Global, next: u16, output: &mut Output<W>) -> Result<Exit, Failure> {
@@ -29,18 +33,11 @@ pub(super) fn check<W: Write>(global: &Global, next: u16, output: &mut Output<W>
     for warning in warnings.chain(differences.iter().map(ToString::to_string)) {
         super::say(&format!("warning: {warning}"));
     }
-    // The file is what is checked, so a registry that cannot be read is only less to tell.
-    let registry = Registry::open_read(&setup::registry_path(global, &loaded)).ok();
-    let pauses = registry.as_ref().and_then(|registry| registry.pauses().ok());
-    let last = registry.map(|registry| last_runs(&registry, &loaded.config)).unwrap_or_default();
-    let last = |connection: &Connection| last.get(&connection.name);
+    let remembered = Remembered::of(global, &loaded);
     match global.output {
         Format::Json => {
             let with_outlook = connections.zip(&outlooks);
-            let document = |(connection, outlook)| {
-                let known = Known { last: last(connection), pauses: pauses.as_deref(), zones: &zones, now };
-                documents::connection(connection, outlook, known)
-            };
+            let document = |(connection, outlook)| remembered.document(connection, outlook, &zones, now);
             output.json(&with_outlook.map(document).collect::<Vec<_>>())?;
         }
         Format::Text | Format::Csv => {
@@ -49,7 +46,7 @@ pub(super) fn check<W: Write>(global: &Global, next: u16, output: &mut Output<W>
             output.line(&format!("{} is valid: {all}, {targets}", loaded.file.display()))?;
             output.table(
                 &["CONNECTION", "CREDENTIALS", "REGIONS", "TARGETS", "SCHEDULE", "LAST RUN"],
-                connections.clone().map(|connection| row(connection, last(connection))),
+                connections.clone().map(|connection| row(connection, remembered.last.get(&connection.name))),
             )?;
             due::list(&outlooks, &zones, output)?;
         }
@@ -57,13 +54,36 @@ pub(super) fn check<W: Write>(global: &Global, next: u16, output: &mut Output<W>
     Ok(Exit::Done)
 }
 
-/// The newest run of each connection.
-fn last_runs(registry: &Reader, config: &Config) -> BTreeMap<String, RunRow> {
-    let last = |name: &String| {
-        let filter = RunFilter { connection: Some(name.clone()), limit: Some(1), ..RunFilter::default() };
-        Some((name.clone(), registry.runs(&filter).ok()?.pop()?))
-    };
-    config.connections.keys().filter_map(last).collect()
+/// What the registry remembers of the file's connections. The file is what is asked about, so a registry that cannot be read is only
+/// less to tell.
+#[derive(Debug, Default)]
+pub(super) struct Remembered {
+    /// The newest run of each.
+    last: BTreeMap<String, RunRow>,
+    pauses: Option<Vec<Pause>>,
+}
+
+impl Remembered {
+    pub(super) fn of(global: &Global, loaded: &Loaded) -> Self {
+        let Ok(registry) = Registry::open_read(&setup::registry_path(global, loaded)) else { return Self::default() };
+        let last = |name: &String| {
+            let filter = RunFilter { connection: Some(name.clone()), limit: Some(1), ..RunFilter::default() };
+            Some((name.clone(), registry.runs(&filter).ok()?.pop()?))
+        };
+        let last = loaded.config.connections.keys().filter_map(last).collect();
+        Self { last, pauses: registry.pauses().ok() }
+    }
+
+    pub(super) fn document(
+        &self,
+        connection: &Connection,
+        outlook: &Outlook,
+        zones: &ZoneData,
+        now: DateTime<Utc>,
+    ) -> Value {
+        let known = Known { last: self.last.get(&connection.name), pauses: self.pauses.as_deref(), zones, now };
+        documents::connection(connection, outlook, known)
+    }
 }
 
 fn row(connection: &Connection, last: Option<&RunRow>) -> Vec<String> {

@@ -2,10 +2,16 @@
 //!
 //! Results go to standard output and everything else to standard error. Nothing here decides about APIs.
 
+mod after_edit;
 mod approve;
 pub mod args;
 mod check;
+mod confirm;
+mod connection;
+mod diff;
 mod due;
+mod edit_file;
+mod editing;
 mod exit;
 mod explain;
 mod fold;
@@ -19,11 +25,14 @@ mod progress;
 mod registry;
 mod run;
 mod runs;
+mod schedule;
+mod schedule_keys;
 mod setup;
 mod signals;
 mod summary;
 mod support;
 mod test;
+mod upcoming;
 mod walk;
 
 use std::ffi::OsString;
@@ -36,6 +45,7 @@ use tokio::runtime::Runtime;
 pub use exit::{Exit, Failure};
 
 use args::{Cli, Command, Format};
+use logging::Usual;
 use output::Output;
 
 /// Runs one command line and says how it ended.
@@ -48,7 +58,8 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
             return if error.use_stderr() || shown.is_err() { Exit::Usage } else { Exit::Done };
         }
     };
-    logging::start(&cli.global);
+    let usual = if matches!(cli.command, Command::Run) { Usual::Runs } else { Usual::Warnings };
+    logging::start(&cli.global, usual);
     #[cfg(debug_assertions)]
     if let Err(failure) = arm_crash() {
         return complain(&failure);
@@ -109,15 +120,17 @@ fn complain(failure: &Failure) -> Exit {
 
 /// Whether a command prints one table of equal rows.
 fn has_csv(command: &Command) -> bool {
-    matches!(command, Command::Apis(_) | Command::Runs { id: None, .. })
+    matches!(command, Command::Apis(_) | Command::Runs { id: None, .. } | Command::Connection(args::Connection::List))
 }
 
 async fn carry_out<W: Write>(cli: &Cli, begun: Instant, output: &mut Output<W>) -> Result<Exit, Failure> {
     let Cli { global, command } = cli;
     // Before anything is done: a command that was refused must not have changed anything.
     if global.output == Format::Csv && !has_csv(command) {
-        return Err(Failure::usage("only lists can be printed as csv: apis, and runs without a number")
-            .hint("use -o text or -o json"));
+        return Err(Failure::usage(
+            "only lists can be printed as csv: apis, connection list, and runs without a number",
+        )
+        .hint("use -o text or -o json"));
     }
     match command {
         Command::Run => run::run(global, begun).await,
@@ -131,6 +144,8 @@ async fn carry_out<W: Write>(cli: &Cli, begun: Instant, output: &mut Output<W>) 
         Command::Apis(filters) => listing::apis(global, filters, output),
         Command::Explain { api } => explain::explain(global, api, output),
         Command::Runs { id, connection, limit } => runs::runs(global, *id, connection.as_deref(), *limit, output),
+        Command::Schedule(action) => schedule::schedule(global, action, output),
+        Command::Connection(action) => connection::connection(global, action, output).await,
         Command::Registry(action) => registry::registry(global, action, output),
         Command::Schema => support::schema(output),
         Command::Completions { shell } => support::completions(*shell, output),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::place::beside;
+use super::place::{beside, give_to_owner};
 use super::runs::RunId;
 
 const WORKER: &str = "worker";
@@ -104,11 +104,17 @@ fn take(registry: &Path, name: &str, now: DateTime<Utc>) -> io::Result<Locking> 
 fn open(registry: &Path, name: &str) -> io::Result<File> {
     let directory = directory(registry);
     match fs::DirBuilder::new().mode(0o700).create(&directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
+        Ok(()) => give_to_owner(&directory)?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
     }
     let path = directory.join(format!("{name}.lock"));
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+    let is_new = !path.exists();
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+    if is_new {
+        give_to_owner(&path)?;
+    }
+    Ok(file)
 }
 
 /// Where the lock files of a registry are.

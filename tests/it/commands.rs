@@ -6,7 +6,7 @@ use std::process::Command;
 use aboard_simulator::{HttpApi, RestApi};
 
 use crate::support::shop::{self, ACCOUNT, REGION, auto_onboard, count, open, open_with, rest, schedules};
-use crate::support::{Home, Said};
+use crate::support::{Home, on_a_terminal};
 
 fn state(home: &Home, api: &str) -> String {
     home.json(&["explain", api])["api"]["state"].as_str().unwrap().to_owned()
@@ -175,7 +175,7 @@ fn the_state_of_the_registry_is_told_in_a_few_lines() {
     home.ok(&["onboard", "shop"]);
     let said = home.ok(&["registry", "info"]).stdout;
     let lines: Vec<&str> = said.lines().collect();
-    assert!(lines[0].starts_with("aboard.db: schema version 1, SQLite 3."), "{said}");
+    assert!(lines[0].starts_with("aboard.db: schema version 2, SQLite 3."), "{said}");
     assert_eq!(lines[1], "  APIs: 3 onboarded");
     assert!(lines[2].starts_with("  runs: 1 succeeded; first 20"), "{said}");
     assert_eq!(lines[3], "  deliveries: 6 queued");
@@ -228,49 +228,14 @@ fn piped(home: &Home) -> fs::File {
     fs::File::open(home.path("completions.bash")).unwrap()
 }
 
-/// Runs a command line on a terminal of its own, and types `answer` when it is asked.
-fn on_a_terminal(home: &Home, words: &[&str], answer: &str) -> Said {
-    const PROGRAM: &str = "import os, pty, sys\n\
-        answer = sys.argv[1].encode()\n\
-        child, terminal = pty.fork()\n\
-        if child == 0:\n\
-        \x20   os.execv(sys.argv[2], sys.argv[2:])\n\
-        seen = b''\n\
-        while True:\n\
-        \x20   try:\n\
-        \x20       part = os.read(terminal, 65536)\n\
-        \x20   except OSError:\n\
-        \x20       break\n\
-        \x20   if not part:\n\
-        \x20       break\n\
-        \x20   seen += part\n\
-        \x20   if answer and b'Register which?' in seen:\n\
-        \x20       os.write(terminal, answer)\n\
-        \x20       answer = b''\n\
-        sys.stdout.buffer.write(seen)\n\
-        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))";
-    let aboard = home.command(words);
-    let mut command = Command::new("python3");
-    command.args(["-c", PROGRAM, answer]).arg(aboard.get_program()).args(aboard.get_args());
-    command.current_dir(home.path(""));
-    for (key, value) in aboard.get_envs() {
-        match value {
-            Some(value) => command.env(key, value),
-            None => command.env_remove(key),
-        };
-    }
-    command.env("TERM", "xterm");
-    Said::of(command.output().unwrap())
-}
-
 #[test]
 fn a_bar_is_drawn_on_a_terminal_only() {
     let (sim, home) = open(shop::stocked());
     sim.change(|world| world.set_latency(std::time::Duration::from_millis(60)));
-    let seen = on_a_terminal(&home, &["discover", "shop"], "");
+    let seen = on_a_terminal(&home, &["discover", "shop"], "", "");
     assert_eq!(seen.code, Some(0), "{seen:?}");
     assert!(seen.stdout.contains("scopes  ") && seen.stdout.contains("calls  "), "{:?}", seen.stdout);
-    let quiet = on_a_terminal(&home, &["-q", "discover", "shop"], "");
+    let quiet = on_a_terminal(&home, &["-q", "discover", "shop"], "", "");
     assert!(!quiet.stdout.contains("scopes  "), "{:?}", quiet.stdout);
     let piped = home.ok(&["discover", "shop"]);
     assert_eq!(piped.stderr, "");
@@ -280,7 +245,7 @@ fn a_bar_is_drawn_on_a_terminal_only() {
 #[test]
 fn a_person_picks_on_a_terminal_and_the_rest_waits() {
     let (_sim, home) = open(shop::stocked());
-    let seen = on_a_terminal(&home, &["onboard", "shop", "--pick"], "2\n");
+    let seen = on_a_terminal(&home, &["onboard", "shop", "--pick"], "Register which?", "2\n");
     assert_eq!(seen.code, Some(3), "{seen:?}");
     assert!(!seen.stdout.contains("scopes  "), "no bar draws over the question: {}", seen.stdout);
     assert!(seen.stdout.contains("   2  basket  111122223333/eu-west-1/basketapi1"), "{}", seen.stdout);

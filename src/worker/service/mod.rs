@@ -18,6 +18,7 @@ mod entries;
 mod follow;
 mod jobs;
 mod ledger;
+mod notify;
 pub mod reload;
 pub mod source;
 mod status;
@@ -45,6 +46,7 @@ use crate::registry::{Registry, RegistryError};
 use crate::zones::ZoneData;
 use backend::Desk;
 use dispatcher::Dispatcher;
+use notify::{ServiceManager, status_line};
 use reload::{Followed, Reloads};
 use source::Text;
 use watch::WatchTimes;
@@ -110,6 +112,7 @@ struct Shared {
     mail: mpsc::Sender<Mail>,
     reloads: Reloads,
     stop: CancellationToken,
+    manager: ServiceManager,
 }
 
 /// What the dispatcher is told.
@@ -222,10 +225,29 @@ impl Service {
         let mut held = self.0.status.lock().unwrap_or_else(PoisonError::into_inner);
         held.0.ticked_at = self.now();
         held.1 = Instant::now();
+        drop(held);
+        self.tell_status();
+    }
+
+    /// What `systemctl status` shows.
+    fn line(&self) -> String {
+        let held = self.0.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let rejected = self.reload_state().trouble.map(|trouble| trouble.since);
+        status_line(&held.0, rejected, self.now())
+    }
+
+    /// Says how the worker stands, where that is another line than before: the time that is left shrinks while nothing happens.
+    fn tell_status(&self) {
+        match self.phase() {
+            // The first line goes with the word that it is ready, the last with the word that it ends.
+            Phase::Starting | Phase::Stopping => {}
+            Phase::Running | Phase::WaitingForClock => self.0.manager.status(&self.line()),
+        }
     }
 
     fn publish(&self, status: Status) {
         *self.0.status.lock().unwrap_or_else(PoisonError::into_inner) = (status, Instant::now());
+        self.tell_status();
     }
 }
 
@@ -270,6 +292,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         mail,
         reloads,
         stop: stop.clone(),
+        manager: ServiceManager::from_environment(),
     }));
     let http = match http {
         Some((server, zones)) => {
@@ -296,6 +319,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         "following {}",
         told.file.display(),
     );
+    service.0.manager.ready(&service.line());
     let following = follow::follow(&service, reloader, watch, hangup);
     dispatcher.run().await;
     following.await;

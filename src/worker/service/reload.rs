@@ -41,6 +41,12 @@ pub trait Swap: Send + Sync + 'static {
     /// # Errors
     /// One sentence; then nothing has changed.
     fn swap(&self, new: Arc<Config>, diff: &Diff) -> impl Future<Output = Result<(), String>> + Send;
+
+    /// A reload begins that somebody asked for, or that a changed file set off.
+    fn begins(&self) {}
+
+    /// It is over, be the file taken or not; what is known about the file is up to date.
+    fn is_over(&self) {}
 }
 
 /// Writes a reload to the audit trail; it may block.
@@ -236,6 +242,19 @@ impl<S: Swap> Reloader<S> {
         if self.attempted.as_ref() == Some(&seen) && !asked.trigger.is_asked() {
             return self.unchanged();
         }
+        self.swap.begins();
+        let report = self.decide(asked, stop, read, seen).await;
+        self.swap.is_over();
+        report
+    }
+
+    async fn decide(
+        &mut self,
+        asked: &Asked,
+        stop: &CancellationToken,
+        read: Result<Text, Fault>,
+        seen: Seen,
+    ) -> ReloadReport {
         if seen.hash().is_some_and(|hash| hash == self.state.borrow().hash) {
             self.attempted = Some(seen.clone());
             return self.as_before(asked, &seen).await;
