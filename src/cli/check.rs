@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::args::{Format, Global};
@@ -13,7 +12,7 @@ use super::output::{Output, count, when};
 use super::setup::{self, Loaded};
 use crate::clock;
 use crate::config::{Config, Connection};
-use crate::registry::{Pause, Registry, RunFilter, RunRow};
+use crate::registry::{Pause, Reader, Registry, RunFilter, RunRow};
 use crate::worker::documents::{self, Known, Outlook};
 use crate::zones::ZoneData;
 
@@ -33,12 +32,11 @@ pub(super) fn check<W: Write>(global: &Global, next: u16, output: &mut Output<W>
     for warning in warnings.chain(differences.iter().map(ToString::to_string)) {
         super::say(&format!("warning: {warning}"));
     }
-    let remembered = Remembered::of(global, &loaded);
+    let (last, _) = registry_says(global, &loaded);
+    let last = |connection: &Connection| last.get(&connection.name);
     match global.output {
         Format::Json => {
-            let with_outlook = connections.zip(&outlooks);
-            let document = |(connection, outlook)| remembered.document(connection, outlook, &zones, now);
-            output.json(&with_outlook.map(document).collect::<Vec<_>>())?;
+            output.json(&documents(global, &loaded, &outlooks, &zones))?;
         }
         Format::Text | Format::Csv => {
             let Config { connections: all, targets, .. } = &*loaded.config;
@@ -46,7 +44,7 @@ pub(super) fn check<W: Write>(global: &Global, next: u16, output: &mut Output<W>
             output.line(&format!("{} is valid: {all}, {targets}", loaded.file.display()))?;
             output.table(
                 &["CONNECTION", "CREDENTIALS", "REGIONS", "TARGETS", "SCHEDULE", "LAST RUN"],
-                connections.clone().map(|connection| row(connection, remembered.last.get(&connection.name))),
+                connections.clone().map(|connection| row(connection, last(connection))),
             )?;
             due::list(&outlooks, &zones, output)?;
         }
@@ -54,36 +52,30 @@ pub(super) fn check<W: Write>(global: &Global, next: u16, output: &mut Output<W>
     Ok(Exit::Done)
 }
 
-/// What the registry remembers of the file's connections. The file is what is asked about, so a registry that cannot be read is only
-/// less to tell.
-#[derive(Debug, Default)]
-pub(super) struct Remembered {
-    /// The newest run of each.
-    last: BTreeMap<String, RunRow>,
-    pauses: Option<Vec<Pause>>,
+/// What is told of each connection, in the order of the file's connections, which is that of `outlooks`.
+pub(super) fn documents(global: &Global, loaded: &Loaded, outlooks: &[Outlook], zones: &ZoneData) -> Vec<Value> {
+    let (last, pauses) = registry_says(global, loaded);
+    let document = |(connection, outlook): (&Connection, &Outlook)| {
+        let known = Known { last: last.get(&connection.name), pauses: pauses.as_deref(), zones, now: clock::now() };
+        documents::connection(connection, outlook, known)
+    };
+    loaded.config.connections.values().zip(outlooks).map(document).collect()
 }
 
-impl Remembered {
-    pub(super) fn of(global: &Global, loaded: &Loaded) -> Self {
-        let Ok(registry) = Registry::open_read(&setup::registry_path(global, loaded)) else { return Self::default() };
-        let last = |name: &String| {
-            let filter = RunFilter { connection: Some(name.clone()), limit: Some(1), ..RunFilter::default() };
-            Some((name.clone(), registry.runs(&filter).ok()?.pop()?))
-        };
-        let last = loaded.config.connections.keys().filter_map(last).collect();
-        Self { last, pauses: registry.pauses().ok() }
-    }
+/// The newest runs and the pauses. The file is what is checked, so a registry that cannot be read is only less to tell.
+fn registry_says(global: &Global, loaded: &Loaded) -> (BTreeMap<String, RunRow>, Option<Vec<Pause>>) {
+    let registry = Registry::open_read(&setup::registry_path(global, loaded)).ok();
+    let pauses = registry.as_ref().and_then(|registry| registry.pauses().ok());
+    (registry.map(|registry| last_runs(&registry, &loaded.config)).unwrap_or_default(), pauses)
+}
 
-    pub(super) fn document(
-        &self,
-        connection: &Connection,
-        outlook: &Outlook,
-        zones: &ZoneData,
-        now: DateTime<Utc>,
-    ) -> Value {
-        let known = Known { last: self.last.get(&connection.name), pauses: self.pauses.as_deref(), zones, now };
-        documents::connection(connection, outlook, known)
-    }
+/// The newest run of each connection.
+fn last_runs(registry: &Reader, config: &Config) -> BTreeMap<String, RunRow> {
+    let last = |name: &String| {
+        let filter = RunFilter { connection: Some(name.clone()), limit: Some(1), ..RunFilter::default() };
+        Some((name.clone(), registry.runs(&filter).ok()?.pop()?))
+    };
+    config.connections.keys().filter_map(last).collect()
 }
 
 fn row(connection: &Connection, last: Option<&RunRow>) -> Vec<String> {

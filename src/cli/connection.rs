@@ -5,18 +5,17 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use super::args::{AddConnection, Connection as Action, Format, Global, Private};
-use super::check::Remembered;
 use super::confirm::{self, confirm};
 use super::editing::{Done, Draft};
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::upcoming::Present;
-use super::{diff, schedule, schedule_keys, setup, test};
+use super::{check, diff, schedule, schedule_keys, setup, test};
 use crate::config::Connection;
 use crate::config::edit::{Edit, Row, Table, Written};
 use crate::discovery::Aws;
 use crate::discovery::probe::Step;
-use crate::worker::documents;
+use crate::worker::documents::{self, Outlook};
 
 /// How many of a connection's next instants a list holds.
 const NEXT: usize = 3;
@@ -40,12 +39,9 @@ fn list<W: Write>(global: &Global, output: &mut Output<W>) -> Result<Exit, Failu
     let rows = || connections().map(row);
     match global.output {
         Format::Json => {
-            let (present, remembered) = (Present::new(), Remembered::of(global, &loaded));
-            let document = |connection: &Connection| {
-                let outlook = present.outlook(connection, NEXT);
-                remembered.document(connection, &outlook, &present.zones, present.now)
-            };
-            output.json(&connections().map(document).collect::<Vec<_>>())?;
+            let present = Present::new();
+            let outlooks: Vec<Outlook> = connections().map(|connection| present.outlook(connection, NEXT)).collect();
+            output.json(&check::documents(global, &loaded, &outlooks, &present.zones))?;
         }
         Format::Csv => output.csv(&["connection", "credentials", "regions", "schedule"], rows())?,
         Format::Text => {

@@ -13,7 +13,7 @@ use crate::zones::ZoneData;
 #[derive(Debug)]
 pub(super) struct Present {
     pub(super) zones: ZoneData,
-    pub(super) now: DateTime<Utc>,
+    now: DateTime<Utc>,
 }
 
 impl Present {
