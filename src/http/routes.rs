@@ -48,7 +48,7 @@ impl Site {
 
     /// Where the token is today.
     pub(super) async fn token(&self) -> Option<SecretRef> {
-        self.ask(|backend| backend.token()).await.ok().flatten()
+        self.ask(Backend::token).await.ok().flatten()
     }
 }
 

@@ -55,8 +55,8 @@ mod tests {
     fn a_live_process_has_all_of_it() {
         let process = look();
         assert!(process.resident.unwrap() > 1e6 && process.open_fds.unwrap() >= 3.0, "{process:?}");
-        let now = crate::clock::now().timestamp() as f64;
-        assert!((now - process.started.unwrap()).abs() < 3600.0, "{process:?}");
+        let now = u32::try_from(crate::clock::now().timestamp()).unwrap();
+        assert!((f64::from(now) - process.started.unwrap()).abs() < 3600.0, "{process:?}");
         assert!(process.cpu.is_some());
     }
 

@@ -186,12 +186,14 @@ impl Site {
 
     /// A request with some header lines.
     async fn ask(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+        let host = format!("Host: {}", self.address);
+        let length = format!("Content-Length: {}", body.len());
+        let mut lines = vec!["Connection: close", &length];
+        lines.extend(headers);
         if !headers.iter().any(|header| header.starts_with("Host:")) {
-            head += &format!("Host: {}\r\n", self.address);
+            lines.push(&host);
         }
-        headers.iter().for_each(|header| head += &format!("{header}\r\n"));
-        self.send(&format!("{head}\r\n{body}")).await
+        self.send(&format!("{method} {path} HTTP/1.1\r\n{}\r\n\r\n{body}", lines.join("\r\n"))).await
     }
 
     async fn get(&self, path: &str) -> Answer {

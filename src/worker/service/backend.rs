@@ -174,7 +174,7 @@ impl Backend for Desk {
 
     fn reload(&self, accept: bool, by: String) -> BoxFuture<'static, Result<Value, Refusal>> {
         let service = self.service.clone();
-        Box::pin(async move { reloaded(service.reload(ReloadTrigger::Command, accept, Some(by)).await) })
+        Box::pin(async move { reloaded(&service.reload(ReloadTrigger::Command, accept, Some(by)).await) })
     }
 
     fn pause(&self, connection: &str, pause: &PauseRequest, by: &str) -> Result<Value, Refusal> {
@@ -213,6 +213,7 @@ fn known<'a>(config: &'a Arc<Config>, name: &str) -> Result<&'a Connection, Refu
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands where errors are mapped")]
 fn unreadable(error: RegistryError) -> Refusal {
     let kind = match error.kind {
         RegistryErrorKind::UnknownRun(_) => RefusalKind::NotFound,
@@ -222,7 +223,7 @@ fn unreadable(error: RegistryError) -> Refusal {
     Refusal::new(kind, error.to_string())
 }
 
-fn reloaded(report: ReloadReport) -> Result<Value, Refusal> {
+fn reloaded(report: &ReloadReport) -> Result<Value, Refusal> {
     let failed = |kind| Refusal::new(kind, report.errors.join("\n"));
     match report.result {
         ReloadResult::Applied | ReloadResult::Unchanged => Ok(json!(report)),

@@ -46,9 +46,10 @@ fn faults(document: &Value, schema: &Value, value: &Value, at: &str, found: &mut
     }
     for (name, member) in value.as_object().into_iter().flatten() {
         match (schema["properties"].get(name), schema.get("additionalProperties")) {
-            (Some(schema), _) => faults(document, schema, member, &format!("{at}/{name}"), found),
             (None, Some(Value::Bool(false))) => found.push(format!("{at}/{name} is not described")),
-            (None, Some(schema)) => faults(document, schema, member, &format!("{at}/{name}"), found),
+            (Some(schema), _) | (None, Some(schema)) => {
+                faults(document, schema, member, &format!("{at}/{name}"), found);
+            }
             (None, None) => {}
         }
     }

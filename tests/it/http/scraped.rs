@@ -1,3 +1,5 @@
+#![expect(clippy::float_cmp, reason = "counts are whole, and a float holds them exactly")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
