@@ -1,10 +1,14 @@
 //! The command line as it is typed.
 
+mod editing;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use editing::{AddConnection, Connection, Private, Schedule, ScheduleKeys, SetSchedule};
 
 /// Looks on a schedule at AWS API Gateway and registers new APIs where teams work.
 #[derive(Debug, Parser)]
@@ -34,7 +38,7 @@ pub struct Global {
     /// Registry file, instead of the one that the schedule file names.
     #[arg(long, global = true, env = "ABOARD_REGISTRY", value_name = "FILE", help_heading = "Global options")]
     pub registry: Option<PathBuf>,
-    /// Form of what is printed on standard output; csv for apis and runs.
+    /// Form of what is printed on standard output; csv for apis, runs and connection list.
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Text, value_name = "FORM", help_heading = "Global options")]
     pub output: Format,
     /// Form of the log on standard error.
@@ -136,6 +140,12 @@ pub enum Command {
         #[arg(long, value_name = "N", default_value_t = 50)]
         limit: usize,
     },
+    /// Show and change when connections run by themselves.
+    #[command(subcommand)]
+    Schedule(Schedule),
+    /// List, add and remove connections.
+    #[command(subcommand)]
+    Connection(Connection),
     /// Look after the registry file.
     #[command(subcommand)]
     Registry(Registry),

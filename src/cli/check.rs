@@ -54,7 +54,7 @@ pub(super) fn check<W: Write>(global: &Global, next: u16, output: &mut Output<W>
 }
 
 /// The newest run of each connection. The file is what is checked, so a registry that cannot be read is only less to tell.
-fn last_runs(global: &Global, loaded: &Loaded) -> BTreeMap<String, RunRow> {
+pub(super) fn last_runs(global: &Global, loaded: &Loaded) -> BTreeMap<String, RunRow> {
     let Ok(registry) = Registry::open_read(&setup::registry_path(global, loaded)) else { return BTreeMap::new() };
     let last = |name: &String| {
         let filter = RunFilter { connection: Some(name.clone()), limit: Some(1), ..RunFilter::default() };
@@ -72,7 +72,7 @@ fn row(connection: &Connection, last: Option<&RunRow>) -> Vec<String> {
 }
 
 /// Whether it is paused only a registry with pauses can tell; until there is one it is null.
-fn document(connection: &Connection, outlook: &Outlook, last: Option<&RunRow>, zones: &ZoneData) -> Value {
+pub(super) fn document(connection: &Connection, outlook: &Outlook, last: Option<&RunRow>, zones: &ZoneData) -> Value {
     let auto = connection.auto_onboard.as_ref();
     json!({
         "name": connection.name,
@@ -92,7 +92,7 @@ fn document(connection: &Connection, outlook: &Outlook, last: Option<&RunRow>, z
     })
 }
 
-fn credentials(connection: &Connection) -> &'static str {
+pub(super) fn credentials(connection: &Connection) -> &'static str {
     match connection.credentials {
         Credentials::AwsUser(_) => "aws_user",
         Credentials::AssumeRole(_) => "assume_role",
@@ -101,7 +101,7 @@ fn credentials(connection: &Connection) -> &'static str {
     }
 }
 
-fn regions(connection: &Connection) -> String {
+pub(super) fn regions(connection: &Connection) -> String {
     region_list(connection).join(", ")
 }
 
@@ -115,7 +115,7 @@ fn region_list(connection: &Connection) -> Vec<String> {
 }
 
 /// A schedule in words, such as `weekly on Monday at 02:30 Europe/London`.
-fn schedule(auto: &AutoOnboard) -> String {
+pub(super) fn schedule(auto: &AutoOnboard) -> String {
     let zone = auto.timezone.name();
     let when = match &auto.recurrence {
         Recurrence::Daily { time } => format!("daily at {} {zone}", time.format("%H:%M")),

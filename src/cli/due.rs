@@ -31,7 +31,7 @@ pub(super) struct Outlook {
 /// One due instant.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Shown {
-    at: DateTime<Utc>,
+    pub(super) at: DateTime<Utc>,
     local: DateTime<FixedOffset>,
     nominal: NaiveDateTime,
     second_pass: bool,

@@ -2,13 +2,19 @@
 //!
 //! Results go to standard output and everything else to standard error. Nothing here decides about APIs.
 
+mod after_edit;
 mod approve;
 pub mod args;
 mod audit;
 mod check;
 mod client;
+mod confirm;
+mod connection;
 mod desk;
+mod diff;
 mod due;
+mod edit_file;
+mod editing;
 mod exit;
 mod explain;
 mod fold;
@@ -27,11 +33,14 @@ mod registry;
 mod reload;
 mod run;
 mod runs;
+mod schedule;
+mod schedule_keys;
 mod setup;
 mod signals;
 mod summary;
 mod support;
 mod test;
+mod upcoming;
 mod walk;
 
 use std::ffi::OsString;
@@ -45,6 +54,7 @@ pub use exit::{Exit, Failure};
 
 use args::{Cli, Command, Format};
 use desk::Desk;
+use logging::Usual;
 use output::Output;
 
 /// Runs one command line and says how it ended.
@@ -58,7 +68,8 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
             return if error.use_stderr() || shown.is_err() { Exit::Usage } else { Exit::Done };
         }
     };
-    logging::start(&cli.global);
+    let usual = if matches!(cli.command, Command::Run) { Usual::Runs } else { Usual::Warnings };
+    logging::start(&cli.global, usual);
     #[cfg(debug_assertions)]
     if let Err(failure) = arm_crash() {
         return complain(&failure);
@@ -118,7 +129,13 @@ fn complain(failure: &Failure) -> Exit {
 
 /// Whether a command prints one table of equal rows.
 fn has_csv(command: &Command) -> bool {
-    matches!(command, Command::Apis(_) | Command::Audit(_) | Command::Runs { id: None, .. })
+    matches!(
+        command,
+        Command::Apis(_)
+            | Command::Audit(_)
+            | Command::Runs { id: None, .. }
+            | Command::Connection(args::Connection::List)
+    )
 }
 
 async fn carry_out<W: Write>(
@@ -130,8 +147,10 @@ async fn carry_out<W: Write>(
     let Cli { global, command } = cli;
     // Before anything is done: a command that was refused must not have changed anything.
     if global.output == Format::Csv && !has_csv(command) {
-        return Err(Failure::usage("only lists can be printed as csv: apis, audit, and runs without a number")
-            .hint("use -o text or -o json"));
+        return Err(Failure::usage(
+            "only lists can be printed as csv: apis, audit, connection list, and runs without a number",
+        )
+        .hint("use -o text or -o json"));
     }
     match command {
         Command::Run => run::run(global, begun).await,
@@ -142,6 +161,8 @@ async fn carry_out<W: Write>(
         Command::Apis(filters) => listing::apis(global, filters, output),
         Command::Explain { api } => explain::explain(global, api, output),
         Command::Runs { id, connection, limit } => runs::runs(global, *id, connection.as_deref(), *limit, output),
+        Command::Schedule(action) => schedule::schedule(global, action, output),
+        Command::Connection(action) => connection::connection(global, action, output).await,
         Command::Registry(action) => registry::registry(global, action, output),
         Command::Schema => support::schema(output),
         Command::Completions { shell } => support::completions(*shell, output),

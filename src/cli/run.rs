@@ -24,6 +24,9 @@ use crate::{clock, environment};
 
 /// Follows the schedules until it is told to stop.
 pub(super) async fn run(global: &Global, begun: Instant) -> Result<Exit, Failure> {
+    // First of all: the kernel keeps from process 1, which this is in a container, what it has no handler for.
+    let stop = CancellationToken::new();
+    let _signals = signals::cancel_on_interrupt(stop.clone(), signals::STOPPING);
     let loaded = setup::load_and_warn(global)?;
     let registry = Registry::create_or_open(&setup::registry_path(global, &loaded))?;
     let lock = match locks::lock_worker(registry.path(), clock::now()) {
@@ -36,8 +39,6 @@ pub(super) async fn run(global: &Global, begun: Instant) -> Result<Exit, Failure
     };
     let setup::Loaded { config, file, warnings, text } = loaded;
     let aws = Aws::new(&config.network, &config.limits, config.connections.len()).await?;
-    let stop = CancellationToken::new();
-    let _signals = signals::cancel_on_interrupt(stop.clone(), signals::STOPPING);
     let socket = control::place(registry.path(), environment::path("RUNTIME_DIRECTORY").as_deref());
     let settings = Settings {
         config,

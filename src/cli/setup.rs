@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::Global;
-use super::exit::Failure;
-use crate::config::Config;
+use super::exit::{Exit, Failure};
+use super::output::count;
+use crate::config::{Config, Problem};
 use crate::environment;
 use crate::registry::{Reader, Registry, RegistryError, RegistryErrorKind};
 use crate::worker::service::source::{self, Fault};
@@ -64,6 +65,14 @@ fn refused(fault: &Fault, looked_for: bool) -> Failure {
             .hint(format!("name it with --config or ABOARD_CONFIG; looked for {}", DEFAULT_FILES.join(" and "))),
         other => Failure::usage(other.to_string()),
     }
+}
+
+/// How a file with mistakes is refused: each of them, and what has them.
+pub(super) fn rejected(problems: &[Problem], what: &str) -> Failure {
+    let mut message: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let mistakes = count(problems.len(), "mistake");
+    message.push(format!("{what} has {mistakes}"));
+    Failure { exit: Exit::Usage, message: message.join("\n"), hint: None }
 }
 
 /// The same, with its warnings on standard error.

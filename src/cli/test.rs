@@ -10,6 +10,8 @@ use super::desk::Desk;
 use super::exit::{Exit, Failure};
 use super::output::{Output, one_line};
 use super::walk;
+use crate::config::Connection;
+use crate::discovery::Aws;
 use crate::discovery::probe::{self, Outcome, Step};
 
 /// Tries what each connection needs.
@@ -20,28 +22,40 @@ pub(super) async fn test<W: Write>(desk: &Desk, which: &Which, output: &mut Outp
     let mut exits = Vec::new();
     for connection in &connections {
         let text = desk.global.output == Format::Text;
-        let mut written = Ok(());
-        if text {
-            output.line(&connection.name)?;
-        }
-        let steps = probe::test(&aws, connection, |step| {
-            if text && written.is_ok() {
-                written = show(step, output);
-            }
-        })
-        .await;
-        written?;
+        let steps = attempt(&aws, connection, text, output).await?;
         let failed = steps.iter().any(Step::is_fatal);
         exits.push(if failed { Exit::Failed } else { Exit::Done });
-        if text {
-            output.line(&format!("  {}", verdict(&steps)))?;
-        } else {
+        if !text {
             let steps: Vec<Value> = steps.iter().map(document).collect();
             output.json(&json!({ "connection": connection.name, "passed": !failed, "steps": steps }))?;
         }
     }
     // A needed step that fails is a failure, however many other connections are well.
     Ok(if exits.contains(&Exit::Failed) { Exit::Failed } else { Exit::Done })
+}
+
+/// Tries what one connection needs; as text, each step is shown as soon as it is over.
+pub(super) async fn attempt<W: Write>(
+    aws: &Aws,
+    connection: &Connection,
+    text: bool,
+    output: &mut Output<W>,
+) -> Result<Vec<Step>, Failure> {
+    let mut written = Ok(());
+    if text {
+        output.line(&connection.name)?;
+    }
+    let steps = probe::test(aws, connection, |step| {
+        if text && written.is_ok() {
+            written = show(step, output);
+        }
+    })
+    .await;
+    written?;
+    if text {
+        output.line(&format!("  {}", verdict(&steps)))?;
+    }
+    Ok(steps)
 }
 
 fn show<W: Write>(step: &Step, output: &mut Output<W>) -> Result<(), Failure> {
@@ -75,7 +89,7 @@ fn verdict(steps: &[Step]) -> String {
     counts.collect::<Vec<_>>().join(", ")
 }
 
-fn document(step: &Step) -> Value {
+pub(super) fn document(step: &Step) -> Value {
     let (outcome, detail, state, hint) = match &step.outcome {
         Outcome::Passed(detail) => ("passed", detail, None, None),
         Outcome::NotTried(why) => ("not_tried", why, None, None),

@@ -9,6 +9,7 @@
 
 mod check;
 pub mod diff;
+pub mod edit;
 mod format;
 mod keys;
 pub mod model;

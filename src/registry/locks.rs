@@ -12,7 +12,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::place::{beside, real};
+use super::place::{beside, give_to_owner, real};
 use super::runs::RunId;
 
 const WORKER: &str = "worker";
@@ -147,11 +147,17 @@ fn read(file: &mut File) -> io::Result<LockedBy> {
 fn open(registry: &Path, name: &str) -> io::Result<File> {
     let directory = directory(registry);
     match fs::DirBuilder::new().mode(0o700).create(&directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
+        Ok(()) => give_to_owner(&directory)?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
     }
     let path = lock_file(registry, name);
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+    let is_new = !path.exists();
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+    if is_new {
+        give_to_owner(&path)?;
+    }
+    Ok(file)
 }
 
 fn lock_file(registry: &Path, name: &str) -> PathBuf {

@@ -112,8 +112,12 @@ impl Registry {
     /// As [`Registry::open`], but for `Missing`; and `DirectoryMissing`.
     pub fn create_or_open(path: &Path) -> Result<Self, RegistryError> {
         let place = place::look(path)?;
+        let is_new = !path.exists();
         let made = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
         match made {
+            Ok(_) if is_new => {
+                place::give_to_owner(&place::real(path)).map_err(|error| RegistryError::new(path, error))?;
+            }
             // SQLite says better than the operating system what is wrong with a file that is there.
             Err(error) if !path.exists() => return Err(RegistryError::new(path, refused(error))),
             _ => {}

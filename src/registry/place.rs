@@ -3,6 +3,9 @@
 //! SQLite's write-ahead log needs shared memory and locks that hold, which network file systems do not give
 //! (SQLite's page "Write-Ahead Logging": all processes must be on the same host).
 
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -77,6 +80,18 @@ pub(super) fn directory_of(path: &Path) -> PathBuf {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     }
+}
+
+/// Gives what root has just made to whoever owns the folder that it lies in.
+///
+/// A command that root runs beside a service must not leave files that the service, which has a user of its own, cannot open.
+/// SQLite does the same for the files beside the registry.
+pub(super) fn give_to_owner(path: &Path) -> io::Result<()> {
+    if !nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    let folder = fs::metadata(directory_of(path))?;
+    chown(path, Some(folder.uid()), Some(folder.gid()))
 }
 
 /// A file's own place, where it is named by a link: what lies beside a registry must be the same for all who use it. Links among

@@ -16,6 +16,8 @@ mod calendar;
 mod cron;
 mod difference;
 mod fate;
+#[cfg(test)]
+mod properties;
 mod recurrence;
 mod zone;
 

@@ -1,7 +1,7 @@
 //! How a run ends: what it did not come to, what it says of itself, and its row in the registry.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -10,7 +10,10 @@ use super::report::{RunReport, ScopeReport, outcome};
 use super::run::{Ending, Run, registry_error};
 use crate::inventory::{ScopeState, Trouble};
 use crate::plan::{ApiState, Entry};
-use crate::registry::{ApiDocument, Outcome, RegistryError, RunError, Trigger};
+use crate::registry::{ApiDocument, Counts, Outcome, RegistryError, RunError, Trigger};
+
+/// Under which a run's lines can be filtered, wherever in the code they stand.
+const LOG: &str = "aboard::runs";
 
 impl Run {
     /// Scopes that a run which ended early did not come to, or whose commit it did not come to.
@@ -94,32 +97,60 @@ impl Run {
         }
     }
 
+    /// Says how it went: each scope for those who look closely, each cause of a failure once, and the run in one line. Its connection
+    /// and its number are in the span that all of it stands in.
     fn log(&self, outcome: Outcome, error: Option<&RunError>) {
-        let (connection, run_id, counts) = (self.connection.name.as_str(), self.claim.run_id, &self.counts);
         for scope in &self.scopes {
             let (account, region, state) = (scope.account_id.as_deref(), scope.region.as_deref(), scope.state.as_str());
             tracing::debug!(
-                connection,
-                run_id,
+                target: LOG,
                 account,
                 region,
                 family = scope.family,
                 state,
                 apis = scope.apis,
+                calls = scope.calls,
+                throttled = scope.throttled,
                 "scope over"
             );
         }
-        tracing::info!(
-            connection,
-            run_id,
-            outcome = outcome.as_str(),
-            seen = counts.seen,
-            onboarded = counts.onboard,
-            calls = counts.calls,
-            throttled = counts.throttled,
-            error = error.map(|error| error.message.as_str()),
-            "run over"
-        );
+        for (failure, regions) in failures(&self.scopes) {
+            let (account, state, regions) = (failure.account_id.as_deref(), failure.state.as_str(), words(&regions));
+            let (cause, hint) = (failure.cause.as_deref(), failure.hint.as_deref());
+            if failure.explained {
+                tracing::info!(target: LOG, account, regions, state, cause, "scopes failed, as the file or AWS means them to");
+            } else {
+                tracing::warn!(target: LOG, account, regions, state, cause, hint, "scopes failed");
+            }
+        }
+        let Counts { seen, onboard, held, gone, scopes_complete, scopes_failed, calls, throttled, .. } = self.counts;
+        // What is a scope's failure was said above.
+        let error = error.map(|error| error.message.as_str());
+        let error = error.filter(|error| !self.scopes.iter().any(|scope| scope.cause.as_deref() == Some(error)));
+        macro_rules! over {
+            ($level:expr) => {
+                tracing::event!(
+                    target: LOG,
+                    $level,
+                    outcome = outcome.as_str(),
+                    seen,
+                    onboarded = onboard,
+                    held,
+                    gone,
+                    scopes_complete,
+                    scopes_failed,
+                    calls,
+                    throttled,
+                    error,
+                    "run over"
+                )
+            };
+        }
+        match outcome {
+            Outcome::Failed => over!(tracing::Level::ERROR),
+            Outcome::Partial => over!(tracing::Level::WARN),
+            Outcome::Succeeded | Outcome::Interrupted | Outcome::Running => over!(tracing::Level::INFO),
+        }
     }
 
     fn time_was_up(&self) -> String {
@@ -168,6 +199,22 @@ impl Run {
             hint: Some(format!("deployed stages: {stages}")),
         })
     }
+}
+
+/// The failed scopes, one for each account and cause, with the regions that it holds for.
+fn failures(scopes: &[ScopeReport]) -> impl Iterator<Item = (&ScopeReport, BTreeSet<&str>)> {
+    let mut failures: BTreeMap<_, (&ScopeReport, BTreeSet<&str>)> = BTreeMap::new();
+    for scope in scopes.iter().filter(|scope| scope.state != ScopeState::Complete) {
+        let (account, cause) = (scope.account_id.as_deref(), scope.cause.as_deref());
+        let key = (account, scope.state.as_str(), scope.explained, cause);
+        failures.entry(key).or_insert((scope, BTreeSet::new())).1.extend(scope.region.as_deref());
+    }
+    failures.into_values()
+}
+
+/// Nothing at all where there is none.
+fn words(regions: &BTreeSet<&str>) -> Option<String> {
+    (!regions.is_empty()).then(|| regions.iter().copied().collect::<Vec<_>>().join(" "))
 }
 
 /// An entry as it is shown: as it stands after the commit at `committed`, or, where nothing was written, as it stood before.

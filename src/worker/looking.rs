@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::book::Book;
 use super::context::{Context, FailedPlace, NamedApi};
@@ -108,10 +109,11 @@ pub(super) fn set_out(
     let mut lookers = JoinSet::new();
     for account in accounts {
         let (brief, sender, in_flight) = (Arc::clone(brief), sender.clone(), Arc::clone(&in_flight));
-        lookers.spawn(async move {
+        let look = async move {
             let Ok(_permit) = in_flight.acquire().await else { return };
             look_at_account(&brief, Arc::new(account), &sender).await;
-        });
+        };
+        lookers.spawn(look.in_current_span());
     }
     (lookers, receiver)
 }
@@ -156,7 +158,8 @@ async fn look_at_account(
     let mut places = JoinSet::new();
     for region in regions(brief, &account) {
         let (brief, account, sender) = (Arc::clone(brief), Arc::clone(&account), sender.clone());
-        places.spawn(async move { look_at_region(&brief, &account, &region, &sender).await });
+        let look = async move { look_at_region(&brief, &account, &region, &sender).await };
+        places.spawn(look.in_current_span());
     }
     while let Some(ended) = places.join_next().await {
         if let Err(error) = ended

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use futures_util::stream;
+use tracing::Instrument;
 
 use super::book::{Book, Claim, ScopeCommit};
 use super::context::{Context, FailedPlace, Mode, Request};
@@ -27,6 +28,13 @@ use crate::registry::{ApiDocument, Commit, Counts, RegistryError, RunError, RunI
 
 /// Runs a connection to its end, or to where it cannot go on. It does not fail by itself: the report says how it went.
 pub async fn run(context: &Context, connection: &Connection, request: &Request) -> RunReport {
+    // As an error, so that it is there whatever the log leaves out: a warning needs its run too.
+    let span = tracing::error_span!("run", connection = connection.name, run_id = tracing::field::Empty);
+    // On the heap: it holds everything that a run does.
+    Box::pin(from_claim_to_end(context, connection, request)).instrument(span).await
+}
+
+async fn from_claim_to_end(context: &Context, connection: &Connection, request: &Request) -> RunReport {
     let started_at = (context.clock)();
     let book = Book::new(context.registry.clone());
     let claim = match request.mode {
@@ -40,6 +48,10 @@ pub async fn run(context: &Context, connection: &Connection, request: &Request) 
         Ok(claim) => (claim, Ok(())),
         Err(error) => (Claim::none(), Err(Ending::Broken(error))),
     };
+    if let Some(run_id) = claim.run_id {
+        tracing::Span::current().record("run_id", run_id);
+        tracing::debug!(trigger = request.trigger.as_str(), resumes = claim.resumes, "run begun");
+    }
     let mut run = Run {
         context: context.clone(),
         connection: connection.clone(),

@@ -198,6 +198,9 @@ fn csv_is_refused_before_anything_is_done_where_there_is_none() {
         &["explain", "abc"],
         &["runs", "1"],
         &["registry", "info"],
+        &["schedule", "show", "shop"],
+        &["schedule", "disable", "shop", "--yes"],
+        &["connection", "remove", "shop", "--yes"],
         &["schema"],
     ] {
         refused(&home, &[&["-o", "csv"], words].concat(), 2, &["only lists can be printed as csv"]);

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use aboard_simulator::{HttpApi, RestApi};
 
-use crate::support::Home;
 use crate::support::shop::{self, ACCOUNT, REGION, auto_onboard, count, open, open_with, rest, schedules};
+use crate::support::{Home, on_a_terminal};
 
 fn state(home: &Home, api: &str) -> String {
     home.json(&["explain", api])["api"]["state"].as_str().unwrap().to_owned()
@@ -175,7 +175,7 @@ fn the_state_of_the_registry_is_told_in_a_few_lines() {
     home.ok(&["onboard", "shop"]);
     let said = home.ok(&["registry", "info"]).stdout;
     let lines: Vec<&str> = said.lines().collect();
-    assert!(lines[0].starts_with("aboard.db: schema version 1, SQLite 3."), "{said}");
+    assert!(lines[0].starts_with("aboard.db: schema version 2, SQLite 3."), "{said}");
     assert_eq!(lines[1], "  APIs: 3 onboarded");
     assert!(lines[2].starts_with("  runs: 1 succeeded; first 20"), "{said}");
     assert_eq!(lines[3], "  deliveries: 6 queued");
@@ -232,10 +232,10 @@ fn piped(home: &Home) -> fs::File {
 fn a_bar_is_drawn_on_a_terminal_only() {
     let (sim, home) = open(shop::stocked());
     sim.change(|world| world.set_latency(std::time::Duration::from_millis(60)));
-    let seen = home.on_a_terminal(&["discover", "shop"], "");
+    let seen = on_a_terminal(&home, &["discover", "shop"], "", "");
     assert_eq!(seen.code, Some(0), "{seen:?}");
     assert!(seen.stdout.contains("scopes  ") && seen.stdout.contains("calls  "), "{:?}", seen.stdout);
-    let quiet = home.on_a_terminal(&["-q", "discover", "shop"], "");
+    let quiet = on_a_terminal(&home, &["-q", "discover", "shop"], "", "");
     assert!(!quiet.stdout.contains("scopes  "), "{:?}", quiet.stdout);
     let piped = home.ok(&["discover", "shop"]);
     assert_eq!(piped.stderr, "");
@@ -245,7 +245,7 @@ fn a_bar_is_drawn_on_a_terminal_only() {
 #[test]
 fn a_person_picks_on_a_terminal_and_the_rest_waits() {
     let (_sim, home) = open(shop::stocked());
-    let seen = home.on_a_terminal(&["onboard", "shop", "--pick"], "2\n");
+    let seen = on_a_terminal(&home, &["onboard", "shop", "--pick"], "Register which?", "2\n");
     assert_eq!(seen.code, Some(3), "{seen:?}");
     assert!(!seen.stdout.contains("scopes  "), "no bar draws over the question: {}", seen.stdout);
     assert!(seen.stdout.contains("   2  basket  111122223333/eu-west-1/basketapi1"), "{}", seen.stdout);

@@ -245,3 +245,30 @@ fn a_registry_may_be_read_and_copied_while_a_run_is_under_way() {
     sim.release();
     assert_eq!(run.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn what_root_makes_beside_a_registry_belongs_to_the_folders_owner() {
+    const SERVICE: u32 = 61_234;
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!(
+            "not run: what_root_makes_beside_a_registry_belongs_to_the_folders_owner, for only root can be somebody else"
+        );
+        return;
+    }
+    let (_sim, home) = open(shop::stocked());
+    fs::create_dir(home.path("state")).unwrap();
+    std::os::unix::fs::chown(home.path("state"), Some(SERVICE), Some(SERVICE)).unwrap();
+    let onboard = ["--registry", "state/aboard.db", "onboard", "shop"];
+    home.ok(&onboard);
+    let made: Vec<_> =
+        home.files().into_iter().map(|(path, _)| path).filter(|path| path.starts_with(home.path("state"))).collect();
+    assert!(made.len() > 1, "a registry and locks: {made:?}");
+    for path in &made {
+        assert_eq!(std::os::unix::fs::MetadataExt::uid(&fs::metadata(path).unwrap()), SERVICE, "{}", path.display());
+    }
+    // And it can be used by that one.
+    fs::set_permissions(home.path(""), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut command = home.command(&onboard);
+    let said = Said::of(std::os::unix::process::CommandExt::uid(&mut command, SERVICE).output().unwrap());
+    assert_eq!(said.code, Some(0), "{said:?}");
+}

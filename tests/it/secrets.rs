@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use aboard_simulator::{Failure, Fault, Operation, RestApi, Role, Simulator, User, World};
 
+use nix::sys::signal::Signal;
+
+use crate::support::clock::Clock;
 use crate::support::shop::{ACCOUNT, KEY, REGION};
-use crate::support::{CANARY, Home, Said};
+use crate::support::{CANARY, Home, Running, Said};
 
 const ROLE: &str = "arn:aws:iam::999988887777:role/Reader";
 
@@ -159,6 +162,42 @@ fn a_running_process_shows_no_secret_in_its_arguments_or_files() {
     files_are_clean(&home);
     sim.release();
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// Runs the worker through one due instant, saying as much as it can, and gives its log.
+fn worked(sim: &Simulator, form: &str) -> (Home, String) {
+    let weekly = "day = \"monday\"\ntime = \"02:30\"\ntimezone = \"Europe/London\"\n";
+    let weekly = ["user", "role"].map(|name| format!("[connections.{name}.auto_onboard]\n{weekly}")).concat();
+    let home = Home::new(&sim.url(), &(schedules() + &weekly));
+    home.write("secret.txt", &format!("{CANARY}\n"));
+    let clock = Clock::at("2026-11-23T02:29:57Z");
+    let mut command = clock.given(home.command(&["--log-format", form, "run"]));
+    command.env("SIGNING", format!("whsec_{CANARY}")).env("ABOARD_LOG", "trace");
+    let mut worker = Running::start(command);
+    worker.wait_until_said_times("run over", 2);
+    let process = format!("/proc/{}", worker.pid());
+    assert_clean("cmdline", &fs::read(format!("{process}/cmdline")).unwrap());
+    files_are_clean(&home);
+    worker.signal(Signal::SIGTERM);
+    let said = worker.end().said;
+    assert_eq!(said.code, Some(0), "{said:?}");
+    (home, said.stdout + &said.stderr)
+}
+
+#[test]
+fn the_worker_logs_no_secret_whether_its_runs_go_well_or_not() {
+    // What AWS answers to a wrong signature quotes the session token.
+    let message = format!("The Canonical String should have been 'x-amz-security-token:{CANARY}'");
+    let signature = Failure::Error { status: 403, code: "InvalidSignatureException".to_owned(), message };
+    for (fault, outcome) in [(None, "succeeded"), (Some(Fault::new(signature)), "failed")] {
+        for form in ["text", "json"] {
+            let world = fault.clone().map_or_else(world, |fault| world().fault(fault));
+            let (home, log) = worked(&Simulator::start(world), form);
+            assert!(log.matches(outcome).count() >= 2, "{log}");
+            assert_clean(&format!("the worker's log as {form}"), log.as_bytes());
+            files_are_clean(&home);
+        }
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::shape::{Key, Shape, Table};
 use connection::CONNECTION;
 use targets::TARGET;
 
-pub(super) use schedule::WEEKDAYS;
+pub(super) use schedule::{AUTO_ONBOARD, WEEKDAYS};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;

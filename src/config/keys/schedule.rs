@@ -7,7 +7,7 @@ use super::DAY;
 pub(in crate::config) const WEEKDAYS: [&str; 7] =
     ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
-pub(super) static AUTO_ONBOARD: Table = Table {
+pub(in crate::config) static AUTO_ONBOARD: Table = Table {
     doc: "When a connection runs by itself, and what a run registers.",
     keys: &[
         Key::new("enabled", Shape::Boolean, "Whether the schedule is on.").default("true").example("true"),

@@ -135,11 +135,26 @@ impl Dispatcher {
     /// No new runs; those in flight come to their next commit, and the next start carries them on.
     async fn end(&mut self) {
         self.publish(Phase::Stopping);
+        self.service.0.manager.stopping(&self.service.line());
         self.mailbox.close();
         self.alarm.end().await;
-        while let Some(ended) = self.runs.join_next_with_id().await {
-            self.land(ended).await;
-            self.publish(Phase::Stopping);
+        while !self.runs.is_empty() {
+            tokio::select! {
+                Some(ended) = self.runs.join_next_with_id() => {
+                    self.land(ended).await;
+                    self.publish(Phase::Stopping);
+                }
+                _ = self.heartbeat.tick() => self.give_a_sign().await,
+            }
+        }
+    }
+
+    /// Tells the service manager that the worker is alive: it came round, and the registry answers. An error is an answer too; what
+    /// it is about is told elsewhere, and no restart would mend it.
+    async fn give_a_sign(&mut self) {
+        if self.service.0.manager.wants_a_sign() {
+            let _ = self.with(|registry, _| registry.pauses()).await;
+            self.service.0.manager.watchdog();
         }
     }
 
@@ -187,6 +202,7 @@ impl Dispatcher {
         } else {
             self.service.tick();
         }
+        self.give_a_sign().await;
     }
 
     async fn serve(&mut self, now: DateTime<Utc>) -> Result<(), RegistryError> {

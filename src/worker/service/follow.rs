@@ -19,6 +19,14 @@ impl Swap for Service {
     async fn swap(&self, new: Arc<Config>, _diff: &Diff) -> Result<(), String> {
         Self::swap(self, new).await
     }
+
+    fn begins(&self) {
+        self.0.manager.reloading();
+    }
+
+    fn is_over(&self) {
+        self.0.manager.ready(&self.line());
+    }
 }
 
 /// Begins to listen to SIGHUP; until then it ends the process.

@@ -17,6 +17,7 @@ mod dispatcher;
 mod entries;
 mod follow;
 mod jobs;
+mod notify;
 pub mod reload;
 pub mod source;
 mod status;
@@ -43,6 +44,7 @@ use crate::registry::locks::Lock;
 use crate::registry::{Registry, RegistryError};
 use crate::zones::ZoneData;
 use dispatcher::Dispatcher;
+use notify::{ServiceManager, status_line};
 use reload::{Followed, Reloads};
 use source::Text;
 use watch::WatchTimes;
@@ -109,6 +111,7 @@ struct Shared {
     mail: mpsc::Sender<Mail>,
     reloads: Reloads,
     stop: CancellationToken,
+    manager: ServiceManager,
 }
 
 /// What the dispatcher is told.
@@ -221,10 +224,29 @@ impl Service {
         let mut held = self.0.status.lock().unwrap_or_else(PoisonError::into_inner);
         held.0.ticked_at = self.now();
         held.1 = Instant::now();
+        drop(held);
+        self.tell_status();
+    }
+
+    /// What `systemctl status` shows.
+    fn line(&self) -> String {
+        let held = self.0.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let rejected = self.reload_state().trouble.map(|trouble| trouble.since);
+        status_line(&held.0, rejected, self.now())
+    }
+
+    /// Says how the worker stands, where that is another line than before: the time that is left shrinks while nothing happens.
+    fn tell_status(&self) {
+        match self.phase() {
+            // The first line goes with the word that it is ready, the last with the word that it ends.
+            Phase::Starting | Phase::Stopping => {}
+            Phase::Running | Phase::WaitingForClock => self.0.manager.status(&self.line()),
+        }
     }
 
     fn publish(&self, status: Status) {
         *self.0.status.lock().unwrap_or_else(PoisonError::into_inner) = (status, Instant::now());
+        self.tell_status();
     }
 }
 
@@ -278,6 +300,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         mail,
         reloads,
         stop: stop.clone(),
+        manager: ServiceManager::from_environment(),
     }));
     let clients = control::open(&service, socket, &mut lock)
         .map(|server| tokio::spawn(control::serve(service.clone(), server, commands)));
@@ -296,6 +319,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         "following {}",
         told.file.display(),
     );
+    service.0.manager.ready(&service.line());
     let following = follow::follow(&service, reloader, watch, hangup);
     dispatcher.run().await;
     if let Some(clients) = clients {

@@ -41,6 +41,12 @@ pub trait Swap: Send + Sync + 'static {
     /// # Errors
     /// One sentence; then nothing has changed.
     fn swap(&self, new: Arc<Config>, diff: &Diff) -> impl Future<Output = Result<(), String>> + Send;
+
+    /// A reload begins that somebody asked for, or that a changed file set off.
+    fn begins(&self) {}
+
+    /// It is over, be the file taken or not; what is known about the file is up to date.
+    fn is_over(&self) {}
 }
 
 /// Writes a reload to the audit trail; it may block.
@@ -183,7 +189,7 @@ impl<S: Swap> Reloader<S> {
                 self.gather(&mut asked, more);
             }
             if let Some(asked) = asked {
-                self.answer(asked).await;
+                self.answer(asked, &cancel).await;
             }
         }
     }
@@ -221,21 +227,34 @@ impl<S: Swap> Reloader<S> {
         self.state.send_modify(|state| state.polling_only = why);
     }
 
-    async fn answer(&mut self, asked: Asked) {
-        let report = self.reload(&asked).await;
+    async fn answer(&mut self, asked: Asked, stop: &CancellationToken) {
+        let report = self.reload(&asked, stop).await;
         for reply in asked.replies {
             // Whoever went away needs no answer.
             let _ = reply.send(report.clone());
         }
     }
 
-    async fn reload(&mut self, asked: &Asked) -> ReloadReport {
+    async fn reload(&mut self, asked: &Asked, stop: &CancellationToken) -> ReloadReport {
         let read = if asked.trigger.is_asked() { self.read().await } else { self.read_settled().await };
         let Some(read) = read else { return self.unchanged() };
         let seen = Seen::of(&read);
         if self.attempted.as_ref() == Some(&seen) && !asked.trigger.is_asked() {
             return self.unchanged();
         }
+        self.swap.begins();
+        let report = self.decide(asked, stop, read, seen).await;
+        self.swap.is_over();
+        report
+    }
+
+    async fn decide(
+        &mut self,
+        asked: &Asked,
+        stop: &CancellationToken,
+        read: Result<Text, Fault>,
+        seen: Seen,
+    ) -> ReloadReport {
         if seen.hash().is_some_and(|hash| hash == self.state.borrow().hash) {
             self.attempted = Some(seen.clone());
             return self.as_before(asked, &seen).await;
@@ -243,6 +262,13 @@ impl<S: Swap> Reloader<S> {
         self.attempted = Some(seen.clone());
         match self.take_over(read, asked.accept).await {
             Ok(taken) => self.applied(asked, &seen, taken).await,
+            // The next start reads the file anyway.
+            Err(refusal) if refusal.kind == FaultKind::NotTaken && stop.is_cancelled() => ReloadReport {
+                result: ReloadResult::Rejected,
+                diff: refusal.diff,
+                errors: refusal.errors,
+                ..self.unchanged()
+            },
             Err(refusal) => {
                 if refusal.kind == FaultKind::NotTaken {
                     // Nothing is wrong with the file, so it is tried again without having changed.

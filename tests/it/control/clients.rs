@@ -12,7 +12,7 @@ use nix::unistd::Uid;
 
 use super::{Beside, bare};
 use crate::support::shop::{self, connection, count};
-use crate::support::{CANARY, LONG, Running, Said};
+use crate::support::{CANARY, LONG, Running, Said, on_a_terminal};
 
 /// Waits until the last run has ended so.
 fn wait_for(beside: &Beside, outcome: Outcome) {
@@ -118,7 +118,7 @@ fn a_second_worker_names_the_first_and_leaves_its_socket_alone() {
 #[test]
 fn a_person_picks_at_the_clients_terminal() {
     let beside = Beside::new(shop::stocked());
-    let seen = beside.home.on_a_terminal(&["onboard", "shop", "--pick"], "2\n");
+    let seen = on_a_terminal(&beside.home, &["onboard", "shop", "--pick"], "Register which?", "2\n");
     assert_eq!(seen.code, Some(3), "{seen:?}");
     assert!(seen.stdout.contains("   2  basket  111122223333/eu-west-1/basketapi1"), "{}", seen.stdout);
     assert!(seen.stdout.contains("2 that were not picked await approval"), "{}", seen.stdout);

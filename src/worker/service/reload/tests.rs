@@ -247,6 +247,24 @@ async fn a_swap_that_fails_leaves_everything_as_it_was_and_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_swap_that_the_end_of_the_worker_overtakes_is_no_trouble() {
+    let world = World::new(&schedules(&["a"], "02:30"));
+    world.dispatcher.gate.forget_permits(HELD as usize);
+    world.write(&schedules(&["a"], "03:30"));
+    let asked = tokio::spawn({
+        let reloads = world.reloads.clone();
+        async move { reloads.reload(ReloadTrigger::Command, false, None).await }
+    });
+    sleep(SETTLE).await;
+    world.cancel.cancel();
+    *world.dispatcher.fails.lock().unwrap() = Some("the worker is stopping".to_owned());
+    world.dispatcher.gate.add_permits(HELD as usize);
+    let report = asked.await.unwrap();
+    assert_eq!((report.result, report.errors), (ReloadResult::Rejected, vec!["the worker is stopping".to_owned()]));
+    assert!(world.reloads.state().ok && world.audit.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_file_that_is_being_written_is_taken_over_when_it_stays_the_same() {
     let world = World::new(&schedules(&["a", "b"], "02:30"));
     let whole = schedules(&["a", "b"], "03:30");
