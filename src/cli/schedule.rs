@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use super::args::{Format, Global, Schedule, SetSchedule};
 use super::confirm::confirm;
-use super::desk::{Desk, Schedules};
+use super::desk::Desk;
 use super::edit_file::EditFile;
 use super::editing::{Done, Draft};
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::schedule_keys::{self, Changed, KeyState};
 use super::upcoming::Present;
-use super::{diff, setup, walk};
+use super::{diff, walk};
 use crate::config::edit::{self, Edit};
 use crate::config::{AutoOnboard, Config, Connection};
 use crate::worker::documents;
@@ -22,10 +22,10 @@ use crate::worker::documents;
 pub(super) fn schedule<W: Write>(global: &Global, action: &Schedule, output: &mut Output<W>) -> Result<Exit, Failure> {
     match action {
         Schedule::Show { which, next } => {
-            let loaded = setup::load_and_warn(global)?;
+            let desk = Desk::own(global);
+            let loaded = desk.load()?;
             let text = EditFile::read(&loaded.file)?.text;
-            let schedules = Schedules { config: loaded.config, file: loaded.file.clone() };
-            for connection in walk::chosen(&Desk::own(global), &schedules, which)? {
+            for connection in walk::chosen(&desk, &loaded, which)? {
                 show(global, &connection, &text, *next, output)?;
             }
             Ok(Exit::Done)
