@@ -123,7 +123,7 @@ fn connection(name: &str, way: Way, schedule: Option<&Schedule>) -> (String, Str
                 .unwrap();
         }
         Way::OneLineDotted => {
-            let auto = pairs("auto_onboard.").iter().map(|pair| format!("{pair}, ")).collect::<String>();
+            let auto = pairs("auto_onboard.").iter().flat_map(|pair| [pair.as_str(), ", "]).collect::<String>();
             writeln!(top, "{head} = {{ {auto}regions = [\"eu-west-1\"], credentials.default_chain = {{}} }} # {name}")
                 .unwrap();
         }
@@ -145,7 +145,7 @@ fn file() -> impl Strategy<Value = File> {
         for (number, (way, schedule)) in connections.iter().enumerate() {
             let (above, below) = connection(&format!("c{number}"), *way, schedule.as_ref());
             top += &above;
-            text += &format!("\n{below}\n# --- a line of its own\n");
+            write!(text, "\n{below}\n# --- a line of its own\n").unwrap();
         }
         let mut text = format!("{top}{text}\n[targets.t.directory]\npath = \"x\"\n");
         if !last_end {

@@ -67,6 +67,7 @@ fn a_write_protected_file_and_a_config_map_are_refused() {
 }
 
 /// Runs a script in a mount namespace of its own, with the command line's words in `$@`. `None` where that is not permitted, which is said.
+#[expect(clippy::print_stderr, reason = "a test that was not run is named")]
 fn in_own_mounts(home: &crate::support::Home, test: &str, script: &str) -> Option<Said> {
     let permitted = Command::new("unshare").args(["-m", "true"]).output().is_ok_and(|output| output.status.success());
     if !permitted {
