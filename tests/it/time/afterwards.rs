@@ -1,7 +1,5 @@
 //! What follows a run that fell short, and what a schedule may take or leave.
 
-#![expect(clippy::unwrap_used, reason = "a test whose fixture fails has failed")]
-
 use std::time::Duration;
 
 use aboard::registry::{Outcome, Registry, RunRow, Trigger};

@@ -45,20 +45,20 @@ fn by_hand(zone: Tz, date: NaiveDate, time: NaiveTime) -> DateTime<Utc> {
 }
 
 /// Every instant that is due in the time, in order.
-fn expected(from: &str, weeks: u64) -> Vec<(DateTime<Utc>, &'static str)> {
+fn expected(from: &str, weeks: i64) -> Vec<(DateTime<Utc>, &'static str)> {
     let start: NaiveDate = from.parse().unwrap();
     let mut due = Vec::new();
     for (name, zone, day, time) in SCHEDULES {
         let time = NaiveTime::parse_from_str(time, "%H:%M").unwrap();
         let first = start.iter_days().find(|date| date.weekday() == day).unwrap();
-        due.extend((0..weeks).map(|week| (by_hand(zone, first + TimeDelta::weeks(week as i64), time), name)));
+        due.extend((0..weeks).map(|week| (by_hand(zone, first + TimeDelta::weeks(week), time), name)));
     }
     due.sort();
     due
 }
 
 /// Sets the clock from due instant to due instant and waits for each run.
-fn walk(from: &str, weeks: u64, threads: &'static str) {
+fn walk(from: &str, weeks: i64, threads: &'static str) {
     let expected = expected(from, weeks);
     // Monday: the weekends are ahead.
     let timed = Timed::new(&format!("{from}T15:00:00Z"), &schedules()).on_threads(threads);
