@@ -31,6 +31,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -119,6 +120,7 @@ struct Shared {
     reloads: Reloads,
     stop: CancellationToken,
     manager: ServiceManager,
+    runtime: Handle,
 }
 
 /// What the dispatcher is told.
@@ -190,7 +192,8 @@ impl Service {
         let held = self.0.status.lock().unwrap_or_else(PoisonError::into_inner);
         let (status, ticked) = &*held;
         let age = u64::try_from(ticked.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Status { tick_age_ms: age, reload: Some(self.reload_state()), ..status.clone() }
+        let tasks = self.0.runtime.metrics().num_alive_tasks();
+        Status { tick_age_ms: age, tasks, reload: Some(self.reload_state()), ..status.clone() }
     }
 
     /// How the schedule file stands: what is in force, and why something else is not.
@@ -313,6 +316,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         reloads,
         stop: stop.clone(),
         manager: ServiceManager::from_environment(),
+        runtime: Handle::current(),
     }));
     let http = match http {
         Some((server, zones)) => {

@@ -1,0 +1,101 @@
+//! What is measured of the worker while it soaks, and what must not grow.
+
+#![expect(clippy::unwrap_used, reason = "a test whose fixture fails has failed")]
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+/// The worker at one moment at which no run is in flight.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sample {
+    pub(super) after: Duration,
+    pub(super) round: u64,
+    pub(super) runs: usize,
+    /// KiB.
+    pub(super) resident: u64,
+    /// KiB; what of it belongs to no file.
+    pub(super) anonymous: u64,
+    pub(super) descriptors: u64,
+    pub(super) threads: u64,
+    pub(super) tasks: u64,
+    /// KiB.
+    pub(super) registry: u64,
+    /// KiB.
+    pub(super) log: u64,
+}
+
+impl Sample {
+    /// Looks at a process from outside.
+    pub(super) fn of(pid: u32, registry: &Path, after: Duration, round: u64, runs: usize, tasks: u64) -> Self {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let of = |name: &str| -> u64 {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.split_whitespace().next().unwrap().parse().unwrap()
+        };
+        let size = |path: &Path| fs::metadata(path).map_or(0, |file| file.len() / 1024);
+        Self {
+            after,
+            round,
+            runs,
+            resident: of("VmRSS:"),
+            anonymous: of("RssAnon:"),
+            descriptors: fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count() as u64,
+            threads: of("Threads:"),
+            tasks,
+            registry: size(registry),
+            log: size(&registry.with_extension("db-wal")),
+        }
+    }
+}
+
+/// The head of the table of samples.
+pub(super) const HEAD: &str = "minutes  round   runs  rss KiB anon KiB  fds  threads  tasks  registry KiB  wal KiB";
+
+impl fmt::Display for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { after, round, runs, resident, anonymous, descriptors, threads, tasks, registry, log } = self;
+        let minutes = after.as_secs_f64() / 60.0;
+        write!(
+            f,
+            "{minutes:7.2} {round:6} {runs:6} {resident:8} {anonymous:8} {descriptors:4} {threads:8} {tasks:6} {registry:13} {log:8}"
+        )
+    }
+}
+
+/// One figure in the second and the last quarter of the samples. The first quarter is for warming up: pools, caches and the
+/// allocator's arenas fill.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Course {
+    /// Medians.
+    pub(super) early: u64,
+    pub(super) late: u64,
+    /// The most.
+    pub(super) early_peak: u64,
+    pub(super) late_peak: u64,
+}
+
+impl Course {
+    pub(super) fn of(samples: &[Sample], figure: impl Fn(&Sample) -> u64) -> Self {
+        let quarter = samples.len() / 4;
+        let sorted = |part: &[Sample]| {
+            let mut values: Vec<u64> = part.iter().map(&figure).collect();
+            values.sort_unstable();
+            values
+        };
+        let (early, late) = (sorted(&samples[quarter..2 * quarter]), sorted(&samples[samples.len() - quarter..]));
+        Self {
+            early: early[early.len() / 2],
+            late: late[late.len() / 2],
+            early_peak: early[early.len() - 1],
+            late_peak: late[late.len() - 1],
+        }
+    }
+
+    /// Asserts that neither the usual nor the highest value has grown by more.
+    pub(super) fn must_not_grow(self, name: &str, median: u64, peak: u64) {
+        assert!(self.late <= self.early + median, "{name} grew by more than {median}: {self:?}");
+        assert!(self.late_peak <= self.early_peak + peak, "{name} peaked by more than {peak} higher: {self:?}");
+    }
+}
