@@ -26,7 +26,7 @@ const SATURDAY: &str = "2026-11-21T15:00:00Z";
 const OFTEN: &str = "50,300,100";
 
 /// Neither events nor looks count before the test is over.
-const NEVER: &str = "3600000,3600000,3600000";
+pub(crate) const NEVER: &str = "3600000,3600000,3600000";
 
 /// What is said when a file is taken over, refused, and back.
 const RELOADED: &str = "reloaded ";

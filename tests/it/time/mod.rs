@@ -5,6 +5,7 @@
 mod afterwards;
 mod crowd;
 mod killed;
+mod reloading;
 mod soak;
 mod steps;
 mod walk;
