@@ -1,8 +1,6 @@
 //! The schedule file changes at the worst moments: right after a due instant, while an hour is passed for the second time, while
 //! runs are in flight, and while the worker is down.
 
-#![expect(clippy::unwrap_used, reason = "a test whose fixture fails has failed")]
-
 use aboard::registry::{Outcome, Trigger};
 use chrono::{DateTime, TimeDelta, Utc};
 use nix::sys::signal::Signal;

@@ -118,14 +118,9 @@ impl Soak {
 
     fn come_or_go(&mut self) -> &'static str {
         let visitor = self.model.plan("visitor");
-        let (said, done) = match visitor.said.take() {
-            Some(_) => (None, "removed a connection"),
-            None => {
-                let when = When::Daily(Tz::UTC, odd_time(17));
-                (Some(Said { when, enabled: true }), "added a connection")
-            }
-        };
-        visitor.said = said;
+        let said = Said { when: When::Daily(Tz::UTC, odd_time(17)), enabled: true };
+        visitor.said = visitor.said.is_none().then_some(said);
+        let done = if visitor.said.is_some() { "added a connection" } else { "removed a connection" };
         self.edit(|soak, text| {
             soak.write(text);
             soak.beside_ok(&["reload", "--wait"]);
@@ -165,9 +160,10 @@ impl Soak {
     fn switch(&mut self) -> &'static str {
         let moving = self.model.plan("moving2").said.as_mut().unwrap();
         moving.enabled = !moving.enabled;
-        let words: &[&str] = match moving.enabled {
-            true => &["schedule", "enable", "moving2"],
-            false => &["schedule", "disable", "moving2", "--yes"],
+        let words: &[&str] = if moving.enabled {
+            &["schedule", "enable", "moving2"]
+        } else {
+            &["schedule", "disable", "moving2", "--yes"]
         };
         self.edit(|soak, _| soak.beside_ok(words));
         "schedule disabled or enabled"

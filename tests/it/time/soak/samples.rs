@@ -96,8 +96,7 @@ impl fmt::Display for Sample {
     }
 }
 
-/// One figure in the second and the last quarter of the samples. The first quarter is for warming up: pools, caches and the
-/// allocator's arenas fill.
+/// One figure early and late in a soak.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Course {
     /// Medians.
@@ -111,19 +110,23 @@ pub(super) struct Course {
 impl fmt::Display for Course {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { early, late, early_peak, late_peak } = self;
-        write!(f, "median {early} in the second quarter, {late} in the last; peak {early_peak}, {late_peak}")
+        write!(f, "median {early}, later {late}; peak {early_peak}, later {late_peak}")
     }
 }
 
+/// The second and the last quarter. The first is for warming up: pools, caches and the allocator's arenas fill.
+pub(super) fn quarters(samples: &[Sample]) -> [&[Sample]; 2] {
+    let quarter = samples.len() / 4;
+    [&samples[quarter..2 * quarter], &samples[samples.len() - quarter..]]
+}
+
 impl Course {
-    pub(super) fn of(samples: &[Sample], figure: impl Fn(&Sample) -> u64) -> Self {
-        let quarter = samples.len() / 4;
-        let sorted = |part: &[Sample]| {
+    pub(super) fn of(parts: [&[Sample]; 2], figure: impl Fn(&Sample) -> u64) -> Self {
+        let [early, late] = parts.map(|part| {
             let mut values: Vec<u64> = part.iter().map(&figure).collect();
             values.sort_unstable();
             values
-        };
-        let (early, late) = (sorted(&samples[quarter..2 * quarter]), sorted(&samples[samples.len() - quarter..]));
+        });
         Self {
             early: early[early.len() / 2],
             late: late[late.len() / 2],
