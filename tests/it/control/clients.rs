@@ -154,7 +154,7 @@ fn two_clients_are_served_at_once_and_one_connection_runs_once() {
 /// A world that takes more words than a pipe and a socket hold.
 fn wordy() -> World {
     (0..150).fold(shop::world(), |world, number| {
-        let api = HttpApi::new(&"x".repeat(4_000)).id(format!("bigapi{number:04}")).stage("$default");
+        let api = HttpApi::new("x".repeat(4_000)).id(format!("bigapi{number:04}")).stage("$default");
         world.http(shop::ACCOUNT, shop::REGION, api)
     })
 }
