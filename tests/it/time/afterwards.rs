@@ -164,3 +164,39 @@ fn the_second_worker_names_the_first_and_ends() {
     worker.signal(Signal::SIGTERM);
     worker.end();
 }
+
+#[test]
+fn runs_lists_the_due_instants_that_did_not_run_with_their_fate() {
+    let timed = timed("");
+    let mut worker = timed.start();
+    to(&timed, NINE);
+    worker.wait_until_said(OVER);
+    worker.signal(Signal::SIGTERM);
+    worker.end();
+    let mut book = Registry::open(&timed.home.registry()).unwrap();
+    book.pause(Some("shop"), None, None, "ann", timed.clock.now()).unwrap();
+    let mut worker = timed.start();
+    to(&timed, "2026-11-24T09:00:00Z");
+    worker.wait_until_said("a due instant does not run");
+    worker.signal(Signal::SIGTERM);
+    worker.end();
+    let listed = timed.home.json(&["runs"]);
+    let told: Vec<_> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (&row["due_at"], &row["outcome"], &row["fate"], &row["reason"]))
+        .collect();
+    let null = &serde_json::Value::Null;
+    let expected = [
+        (&"2026-11-24T09:00:00Z".into(), null, &"skipped".into(), &"paused".into()),
+        (&NINE.into(), &"succeeded".into(), null, null),
+    ];
+    assert_eq!(told, expected);
+    let text = timed.home.ok(&["runs"]).stdout;
+    assert!(text.contains("2026-11-24 09:00:00 UTC  skipped (paused)"), "{text}");
+    let csv = timed.home.ok(&["-o", "csv", "runs"]).stdout;
+    let row = csv.lines().nth(1).unwrap();
+    assert!(row.starts_with(",shop,,2026-11-24T09:00:00Z,") && row.ends_with(",skipped,paused"), "{csv}");
+    assert_eq!(row.matches(',').count(), csv.lines().next().unwrap().matches(',').count());
+}
