@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use nix::sys::signal::Signal;
 
 use super::{OVER, Timed, at, file};
+use crate::support::{LONG, shop};
 
 const NINE: &str = "2026-11-23T09:00:00Z";
 
@@ -199,4 +200,31 @@ fn runs_lists_the_due_instants_that_did_not_run_with_their_fate() {
     let row = csv.lines().nth(1).unwrap();
     assert!(row.starts_with(",shop,,2026-11-24T09:00:00Z,") && row.ends_with(",skipped,paused"), "{csv}");
     assert_eq!(row.matches(',').count(), csv.lines().next().unwrap().matches(',').count());
+}
+
+#[test]
+fn a_run_by_hand_takes_the_place_of_a_scheduled_one() {
+    let daily = "frequency = \"daily\"\ntime = \"09:00\"\ntimezone = \"UTC\"";
+    let hand = shop::connection("hand", "regions = [\"eu-west-1\"]");
+    let file = file(&[("shop", daily)]).replace("parallel_runs = 8", "parallel_runs = 1") + &hand;
+    let timed = Timed::new("2026-11-23T08:50:00Z", &file);
+    let mut worker = timed.start();
+    timed.sim.hold_at(1);
+    let by_hand = timed.home.start(&["onboard", "hand"]);
+    assert!(timed.sim.wait_until_held(Duration::from_secs(30)));
+    to(&timed, NINE);
+    let begun = std::time::Instant::now();
+    while timed.dues().is_empty() {
+        assert!(begun.elapsed() < LONG, "the instant gets its fate");
+        std::thread::yield_now();
+    }
+    timed.sim.release();
+    assert_eq!(by_hand.end().said.code, Some(0));
+    worker.wait_until_said_times(OVER, 2);
+    worker.signal(Signal::SIGTERM);
+    worker.end();
+    let runs = timed.home.runs();
+    let triggers: Vec<Trigger> = runs.iter().map(|run| run.trigger).collect();
+    assert_eq!(triggers, [Trigger::Manual, Trigger::Schedule]);
+    assert!(runs[1].started_at >= runs[0].finished_at.unwrap(), "{runs:#?}");
 }

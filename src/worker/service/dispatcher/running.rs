@@ -1,6 +1,7 @@
 //! Runs: begun in the order in which they came due, and what follows when they are over.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use chrono::{DateTime, Utc};
 use tokio::task;
@@ -14,9 +15,11 @@ use crate::schedule::Reason;
 use crate::worker::report::RunReport;
 
 impl Dispatcher {
+    /// Begins what waits, as far as there is room; runs by hand take places too.
     pub(super) fn start_runs(&mut self, now: DateTime<Utc>) {
         let config = self.service.config();
-        while self.flights.len() < config.limits.parallel_runs {
+        let by_hand = self.service.0.by_hand.load(Relaxed);
+        while self.flights.len() + by_hand < config.limits.parallel_runs {
             let Some((name, job)) = self.queue.pop() else { return };
             let Some(connection) = config.connections.get(&name).cloned() else { continue };
             let Some(auto) = &connection.auto_onboard else { continue };
