@@ -26,7 +26,7 @@ use super::entries::Entry;
 use super::jobs::{Job, Queue};
 use super::status::{NextDue, Phase, RunInFlight, Status};
 use super::{Mail, ServeError, Service};
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{Pause, Registry, RegistryError};
 use crate::worker::book::{away, lock};
 use crate::worker::report::RunReport;
 use crate::zones::ZoneData;
@@ -66,6 +66,8 @@ pub(super) struct Dispatcher {
     trouble: Option<String>,
     /// What was said of the zone data.
     zone_warnings: BTreeSet<String>,
+    /// As they were when something was last told.
+    pauses: Vec<Pause>,
     /// Whether there is something new to tell.
     changed: bool,
 }
@@ -98,6 +100,7 @@ impl Dispatcher {
             armed_after: None,
             trouble: None,
             zone_warnings: BTreeSet::new(),
+            pauses: Vec::new(),
             changed: true,
         })
     }
@@ -128,7 +131,8 @@ impl Dispatcher {
                 () = stop.cancelled() => break,
                 Some(mail) = self.mailbox.recv() => self.take(mail).await,
                 Some(ended) = self.runs.join_next_with_id(), if !self.runs.is_empty() => self.land(ended).await,
-                () = wake.notified() => {}
+                // The alarm, or somebody who set a pause.
+                () = wake.notified() => self.changed = true,
                 _ = self.heartbeat.tick() => self.beat(),
             }
             self.go_round().await;
@@ -219,6 +223,9 @@ impl Dispatcher {
         }
         self.queue_retries(now).await?;
         self.start_runs(now);
+        if self.changed {
+            self.pauses = self.with(|registry, _| registry.pauses()).await?;
+        }
         if let Some(at) = self.entries.values().filter_map(Entry::wake_at).filter(|at| *at > now).min()
             && let Err(error) = self.alarm.set(at, now).await
         {
@@ -239,8 +246,12 @@ impl Dispatcher {
     fn publish(&self, phase: Phase) {
         let config = self.service.config();
         let on = || self.entries.iter().filter(|(_, entry)| entry.auto.enabled);
-        let next =
-            on().filter_map(|(name, entry)| Some((entry.next?.due.at, name, &entry.zone))).min_by_key(|next| next.0);
+        let (now, pauses) = (self.service.now(), &self.pauses);
+        let runs = |name: &str, at| !pauses.iter().any(|pause| pause.covers(name) && pause.is_on(at));
+        let next = on()
+            .filter_map(|(name, entry)| Some((entry.next?.due.at, name, &entry.zone)))
+            .filter(|(due_at, name, _)| runs(name, *due_at))
+            .min_by_key(|next| next.0);
         let flight = |flight: &Flight| RunInFlight {
             connection: flight.connection.clone(),
             trigger: flight.job.trigger(),
@@ -258,12 +269,13 @@ impl Dispatcher {
                 zone: zone.name().to_owned(),
             }),
             next_due: on().filter_map(|(name, entry)| Some((name.clone(), entry.next?.due.at))).collect(),
+            paused: on().map(|(name, _)| name).filter(|name| !runs(name, now)).cloned().collect(),
             running: self.flights.values().map(flight).collect(),
             queued: self.queue.len(),
             clock_steps: self.clock_steps,
             tz_source: self.zones.source().as_str().to_owned(),
             tz_version: self.zones.version().to_owned(),
-            ticked_at: self.service.now(),
+            ticked_at: now,
             trouble: self.trouble.clone(),
             ..self.service.status()
         });

@@ -100,6 +100,8 @@ fn a_paused_schedule_skips_and_owes_nothing_afterwards() {
     let mut worker = timed.start();
     let mut book = Registry::open(&timed.home.registry()).unwrap();
     book.pause(None, None, Some("change freeze"), "ann", timed.clock.now()).unwrap();
+    let check = timed.home.ok(&["check"]).stdout;
+    assert!(check.contains("daily at 09:00 UTC (paused)"), "{check}");
     to(&timed, NINE);
     worker.wait_until_said("a due instant does not run");
     book.resume(None, "ann", timed.clock.now()).unwrap();
