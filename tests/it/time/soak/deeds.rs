@@ -11,15 +11,16 @@ use super::model::{Said, When, odd_time};
 use crate::reload::hash;
 use crate::support;
 
-/// Deeds; after so many rounds each was done once.
+/// After so many deeds each kind was done once.
 pub(super) const KINDS: u64 = 12;
 
 const REJECTED: &str = "rejected ";
 
 impl Soak {
     pub(super) fn do_something(&mut self) {
-        let number = self.round / KINDS;
-        let done = match self.round % KINDS {
+        let (number, kind) = (self.done / KINDS, self.done % KINDS);
+        self.done += 1;
+        let done = match kind {
             0 => self.edit_in_place(number),
             1 => self.edit_by_rename(number),
             2 => self.edit_by_command(number),
