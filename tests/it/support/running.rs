@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aboard_simulator::Simulator;
@@ -138,7 +138,19 @@ impl Running {
         });
         self.said.extend(self.stderr.iter().map(|line| line + "\n"));
         let status = self.child.lock().unwrap().wait().unwrap();
-        Ended { said: Said { code: status.code(), stdout, stderr: self.said }, signal: status.signal() }
+        let stderr = std::mem::take(&mut self.said);
+        Ended { said: Said { code: status.code(), stdout, stderr }, signal: status.signal() }
+    }
+}
+
+/// A test that fails leaves no worker behind.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        // It has ended, most of the time.
+        if child.kill().is_ok() {
+            let _ = child.wait();
+        }
     }
 }
 
