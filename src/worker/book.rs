@@ -61,6 +61,9 @@ impl Shelf {
     }
 }
 
+/// The error of a run whose connection another one has.
+pub(super) const ALREADY_RUNNING: &str = "already_running";
+
 /// An interrupted run is carried on for this long; after that a new one looks at everything.
 const RESUME_WITHIN: TimeDelta = TimeDelta::hours(6);
 
@@ -367,7 +370,7 @@ fn running_already(connection: &str, holder: &LockedBy) -> RunError {
     let since =
         holder.since.map(|since| format!(", since {}", since.format("%Y-%m-%d %H:%M:%S UTC"))).unwrap_or_default();
     RunError {
-        kind: "already_running".to_owned(),
+        kind: ALREADY_RUNNING.to_owned(),
         message: format!("a run of {connection} is under way{run}{pid}{since}"),
         hint: Some("wait for it to end; nothing was changed".to_owned()),
     }

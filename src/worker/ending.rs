@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::book::Ended;
 use super::report::{RunReport, ScopeReport, outcome};
 use super::run::{Ending, Run, registry_error};
-use crate::inventory::{ScopeState, Trouble};
+use crate::inventory::{AccountTrouble, ScopeState, Trouble};
 use crate::plan::{ApiState, Entry};
 use crate::registry::{ApiDocument, Counts, Outcome, RegistryError, RunError, Trigger};
 
@@ -35,6 +35,7 @@ impl Run {
     pub(super) async fn finish(mut self, started_at: DateTime<Utc>, ending: Result<(), Ending>) -> RunReport {
         let noted = match ending {
             Err(Ending::Interrupted) => self.note_unreached("the run was interrupted before it was committed").await,
+            Err(Ending::TimedOut) if self.open.is_empty() && self.scopes.is_empty() => self.note_not_entered().await,
             Err(Ending::TimedOut) => self.note_unreached(&self.time_was_up()).await,
             // What the registry refuses now is not worth a second complaint.
             Err(Ending::Broken(_)) => self.note_unreached("the run broke off before it was committed").await.or(Ok(())),
@@ -124,6 +125,8 @@ impl Run {
             }
         }
         let Counts { seen, onboard, held, gone, scopes_complete, scopes_failed, calls, throttled, .. } = self.counts;
+        let waits = self.request.trigger != Trigger::Manual
+            && error.is_some_and(|error| error.kind == super::book::ALREADY_RUNNING);
         // What is a scope's failure was said above.
         let error = error.map(|error| error.message.as_str());
         let error = error.filter(|error| !self.scopes.iter().any(|scope| scope.cause.as_deref() == Some(error)));
@@ -147,10 +150,18 @@ impl Run {
             };
         }
         match outcome {
+            // It is begun later.
+            Outcome::Failed if waits => over!(tracing::Level::DEBUG),
             Outcome::Failed => over!(tracing::Level::ERROR),
             Outcome::Partial => over!(tracing::Level::WARN),
             Outcome::Succeeded | Outcome::Interrupted | Outcome::Running => over!(tracing::Level::INFO),
         }
+    }
+
+    /// Not even the accounts were entered: all of the connection is still to be looked at.
+    async fn note_not_entered(&mut self) -> Result<(), RegistryError> {
+        let trouble = Trouble { state: ScopeState::NotReached, cause: self.time_was_up(), hint: None };
+        self.note_account(AccountTrouble { account_id: None, account_name: None, trouble }).await
     }
 
     fn time_was_up(&self) -> String {

@@ -193,7 +193,7 @@ fn runs_lists_the_due_instants_that_did_not_run_with_their_fate() {
     let null = &serde_json::Value::Null;
     let expected = [
         (&"2026-11-24T09:00:00Z".into(), null, &"skipped".into(), &"paused".into()),
-        (&NINE.into(), &"succeeded".into(), null, null),
+        (&NINE.into(), &"succeeded".into(), &"run".into(), null),
     ];
     assert_eq!(told, expected);
     let text = timed.home.ok(&["runs"]).stdout;
