@@ -23,6 +23,8 @@ use crate::worker::{Candidate, Pick};
 /// A worker that has just started listens within this time.
 pub(super) const STARTS: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_millis(50);
+/// A worker that is well says at once how it is.
+pub(super) const ANSWERS: Duration = Duration::from_secs(5);
 
 /// The running worker, ready to be told.
 #[derive(Debug)]
@@ -218,7 +220,7 @@ impl Worker {
         Err(Failure::failed(format!("{worker} does not say how it is")))
     }
 
-    /// Has the worker read its file anew; with `wait` what came of it.
+    /// Has the worker read its file anew; with `wait` what came of it. `edited` says that this command has just changed it.
     ///
     /// # Errors
     /// It does not answer in time.
@@ -226,9 +228,10 @@ impl Worker {
         self,
         wait: bool,
         accept: bool,
+        edited: bool,
         within: Duration,
     ) -> Result<Option<ReloadReport>, Failure> {
-        let mut talk = self.ask(Ask::Reload { wait, accept }, Some(within))?;
+        let mut talk = self.ask(Ask::Reload { wait, accept, edited }, Some(within))?;
         let mut report = None;
         while let Some(answer) = talk.answers.recv().await {
             match answer {

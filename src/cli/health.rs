@@ -17,15 +17,12 @@ use crate::worker::service::{Phase, ReloadState, Status};
 /// A dispatcher that has not gone round for so long has stopped; it does every two seconds.
 const STOPPED: Duration = Duration::from_secs(30);
 
-/// A worker that is well answers at once.
-const ANSWERS: Duration = Duration::from_secs(5);
-
 /// Asks the worker how it is.
 pub(super) async fn health<W: Write>(global: &Global, output: &mut Output<W>) -> Result<Exit, Failure> {
     let places = places(global);
     for place in &places {
         if let Some(worker) = client::worker_of(place, Duration::ZERO).await? {
-            let status = worker.status(ANSWERS).await?;
+            let status = worker.status(client::ANSWERS).await?;
             let (exit, reasons) = judge(&status);
             match global.output {
                 Format::Json => output.json(&document(&status, exit, &reasons))?,

@@ -161,7 +161,7 @@ async fn carry_out<W: Write>(
         Command::Apis(filters) => listing::apis(global, filters, output),
         Command::Explain { api } => explain::explain(global, api, output),
         Command::Runs { id, connection, limit } => runs::runs(global, *id, connection.as_deref(), *limit, output),
-        Command::Schedule(action) => schedule::schedule(global, action, output),
+        Command::Schedule(action) => schedule::schedule(global, action, output).await,
         Command::Connection(action) => connection::connection(global, action, output).await,
         Command::Registry(action) => registry::registry(global, action, output),
         Command::Schema => support::schema(output),

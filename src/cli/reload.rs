@@ -19,7 +19,7 @@ pub(super) async fn reload<W: Write>(
     for place in &places {
         if let Some(worker) = client::worker_of(place, client::STARTS).await? {
             let name = worker.name();
-            if let Some(report) = worker.reload(asked.wait, asked.accept, asked.timeout).await? {
+            if let Some(report) = worker.reload(asked.wait, asked.accept, false, asked.timeout).await? {
                 return show(global, &report, output);
             }
             if global.output == Format::Text && !global.quiet {

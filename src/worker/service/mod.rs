@@ -288,7 +288,8 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         started_at: clock(),
-        file: file.clone(),
+        // Whoever asks may stand in another folder.
+        file: std::path::absolute(&file).unwrap_or_else(|_| file.clone()),
         registry: registry.path().to_owned(),
         ..Status::default()
     };
