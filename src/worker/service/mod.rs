@@ -50,7 +50,7 @@ use backend::Desk;
 use dispatcher::Dispatcher;
 use notify::{ServiceManager, status_line};
 use reload::{Followed, Reloads};
-use source::Text;
+use source::{Fault, Text};
 use watch::WatchTimes;
 
 /// What the worker is given.
@@ -64,6 +64,8 @@ pub struct Settings {
     pub text: Text,
     /// What is suspicious in it, as it is shown.
     pub warnings: Vec<String>,
+    /// Why the file itself does not count, where the last good one stands in for it.
+    pub refused: Option<Fault>,
     /// How often and how patiently it is looked at for changes.
     pub watch: WatchTimes,
     /// The registry.
@@ -267,6 +269,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         file,
         text,
         warnings,
+        refused,
         watch,
         registry,
         mut lock,
@@ -300,7 +303,10 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         text,
         warnings,
     };
-    let (reloader, reloads) = reload::prepare(followed, clock, watch.settle);
+    let (mut reloader, reloads) = reload::prepare(followed, clock, watch.settle);
+    if let Some(fault) = &refused {
+        reloader.begins_without_its_file(fault);
+    }
     let service = Service(Arc::new(Shared {
         config: ArcSwap::new(config),
         file,
