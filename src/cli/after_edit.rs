@@ -78,12 +78,11 @@ impl Followed {
     ) -> Result<Exit, Failure> {
         let file = edited.name().display();
         match self {
-            Self::Nobody => {}
             Self::Other(other) if !global.quiet => {
                 let other = other.display();
                 super::say(&format!("warning: the running worker follows {other}, not {file}, and was not told"));
             }
-            Self::Other(_) => {}
+            Self::Nobody | Self::Other(_) => {}
             Self::Silent(failure) => super::say(&format!(
                 "warning: {file} is written, and whether the running worker follows it is not known: {failure}"
             )),

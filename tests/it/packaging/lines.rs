@@ -100,7 +100,6 @@ fn simple(line: &str) -> Vec<Vec<String>> {
     for letter in line.chars().chain([' ']) {
         match (quote, letter) {
             (Some(open), _) if letter == open => quote = None,
-            (Some(_), _) => word.get_or_insert_default().push(letter),
             (None, '\'' | '"') => {
                 quote = Some(letter);
                 word.get_or_insert_default();
@@ -112,7 +111,7 @@ fn simple(line: &str) -> Vec<Vec<String>> {
                     commands.push(vec![]);
                 }
             }
-            (None, _) => word.get_or_insert_default().push(letter),
+            _ => word.get_or_insert_default().push(letter),
         }
     }
     commands
