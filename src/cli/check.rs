@@ -32,7 +32,10 @@ pub(super) fn check<W: Write>(global: &Global, next: u16, output: &mut Output<W>
     for warning in warnings.chain(differences.iter().map(ToString::to_string)) {
         super::say(&format!("warning: {warning}"));
     }
-    let (last, _) = registry_says(global, &loaded);
+    let (last, pauses) = registry_says(global, &loaded);
+    let pauses = pauses.unwrap_or_default();
+    let paused =
+        |connection: &Connection| pauses.iter().find(|pause| pause.covers(&connection.name) && pause.is_on(now));
     let last = |connection: &Connection| last.get(&connection.name);
     match global.output {
         Format::Json => {
@@ -44,7 +47,7 @@ pub(super) fn check<W: Write>(global: &Global, next: u16, output: &mut Output<W>
             output.line(&format!("{} is valid: {all}, {targets}", loaded.file.display()))?;
             output.table(
                 &["CONNECTION", "CREDENTIALS", "REGIONS", "TARGETS", "SCHEDULE", "LAST RUN"],
-                connections.clone().map(|connection| row(connection, last(connection))),
+                connections.clone().map(|connection| row(connection, paused(connection), last(connection))),
             )?;
             due::list(&outlooks, &zones, output)?;
         }
@@ -78,9 +81,16 @@ fn last_runs(registry: &Reader, config: &Config) -> BTreeMap<String, RunRow> {
     config.connections.keys().filter_map(last).collect()
 }
 
-fn row(connection: &Connection, last: Option<&RunRow>) -> Vec<String> {
-    let schedule =
-        connection.auto_onboard.as_ref().map_or_else(|| "by hand only".to_owned(), documents::schedule_in_words);
+fn row(connection: &Connection, paused: Option<&Pause>, last: Option<&RunRow>) -> Vec<String> {
+    let rests = match paused {
+        None => String::new(),
+        Some(Pause { until: None, .. }) => " (paused)".to_owned(),
+        Some(Pause { until: Some(until), .. }) => format!(" (paused until {})", when(*until)),
+    };
+    let schedule = connection
+        .auto_onboard
+        .as_ref()
+        .map_or_else(|| "by hand only".to_owned(), |auto| format!("{}{rests}", documents::schedule_in_words(auto)));
     let targets = if connection.targets.is_empty() { "none".to_owned() } else { connection.targets.join(", ") };
     let last =
         last.map_or_else(|| "none".to_owned(), |run| format!("{}, {}", when(run.started_at), run.outcome.as_str()));

@@ -148,6 +148,7 @@ impl Desk {
             progress: Progress::default(),
             cancel: self.cancel.clone(),
             clock: clock::now,
+            by_hand: self.worker.as_ref().map(|worker| worker.service.by_hand()).unwrap_or_default(),
         })
     }
 

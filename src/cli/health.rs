@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::args::{self, Format, Global};
 use super::client::{self, Worker};
 use super::exit::{Exit, Failure};
+use super::fold;
 use super::output::{Output, count, when};
 use super::setup;
 use crate::worker::service::{Phase, ReloadState, Status};
@@ -144,6 +145,9 @@ fn show<W: Write>(status: &Status, exit: Exit, reasons: &[String], output: &mut 
             output.line(&format!("  next due: {connection} at {due} ({local} {zone})"))?;
         }
         None => output.line("  next due: nothing")?,
+    }
+    if !status.paused.is_empty() {
+        output.line(&format!("  paused: {}", fold::some(&status.paused)))?;
     }
     for run in &status.running {
         output.line(&format!("  running: {} ({}) since {}", run.connection, run.trigger.as_str(), when(run.since)))?;

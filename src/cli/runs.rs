@@ -9,7 +9,8 @@ use super::listing::time;
 use super::output::{Output, one_line, when};
 use super::setup;
 use crate::inventory::ScopeState;
-use crate::registry::{RunFilter, RunId, RunRow, RunScope};
+use crate::registry::{DueRow, Happening, RunId, RunRow, RunScope, TimelineFilter};
+use crate::schedule::Reason;
 use crate::worker::documents;
 
 /// Lists runs, or shows one.
@@ -25,14 +26,25 @@ pub(super) fn runs<W: Write>(
         let (run, scopes) = registry.run(id)?;
         return one(global, &run, &scopes, output);
     }
-    let filter = RunFilter { connection: connection.map(str::to_owned), limit: Some(limit), ..RunFilter::default() };
-    let runs = registry.runs(&filter)?;
+    let connection = connection.map(str::to_owned);
+    let runs = registry.timeline(&TimelineFilter { connection, after: None, limit: Some(limit) })?;
     match global.output {
-        Format::Json => output.json(&runs.iter().map(documents::run).collect::<Vec<_>>())?,
+        Format::Json => output.json(&runs.iter().map(documents::happening).collect::<Vec<_>>())?,
         Format::Csv => output.csv(&CSV, runs.iter().map(csv_row))?,
         Format::Text => {
             output.table(
-                &["RUN", "CONNECTION", "TRIGGER", "STARTED", "OUTCOME", "SEEN", "ONBOARDED", "HELD", "GONE", "SCOPES"],
+                &[
+                    "RUN",
+                    "CONNECTION",
+                    "TRIGGER",
+                    "STARTED OR DUE",
+                    "OUTCOME",
+                    "SEEN",
+                    "ONBOARDED",
+                    "HELD",
+                    "GONE",
+                    "SCOPES",
+                ],
                 runs.iter().map(row),
             )?;
             if runs.is_empty() {
@@ -72,7 +84,28 @@ fn one<W: Write>(global: &Global, run: &RunRow, scopes: &[RunScope], output: &mu
     Ok(Exit::Done)
 }
 
-fn row(run: &RunRow) -> Vec<String> {
+fn row(happening: &Happening) -> Vec<String> {
+    match happening {
+        Happening::Run(run) => run_row(run),
+        Happening::Due(due) => due_row(due),
+    }
+}
+
+fn due_row(due: &DueRow) -> Vec<String> {
+    let reason = due.reason.map(|reason| format!(" ({})", reason.as_str())).unwrap_or_default();
+    let older = if due.older == 0 { String::new() } else { format!(" and {} before it", due.older) };
+    let mut row = vec![
+        "-".to_owned(),
+        due.connection.clone(),
+        "-".to_owned(),
+        when(due.due_at),
+        format!("{}{reason}{older}", due.fate.as_str()),
+    ];
+    row.resize(10, String::new());
+    row
+}
+
+fn run_row(run: &RunRow) -> Vec<String> {
     let counts = &run.counts;
     vec![
         run.run_id.to_string(),
@@ -130,7 +163,7 @@ fn scope_row(scopes: &[&RunScope]) -> Vec<String> {
     ]
 }
 
-const CSV: [&str; 17] = [
+const CSV: [&str; 19] = [
     "run_id",
     "connection",
     "trigger",
@@ -148,9 +181,27 @@ const CSV: [&str; 17] = [
     "scopes_failed",
     "calls",
     "throttled",
+    "fate",
+    "reason",
 ];
 
-fn csv_row(run: &RunRow) -> Vec<String> {
+fn csv_row(happening: &Happening) -> Vec<String> {
+    match happening {
+        Happening::Run(run) => {
+            let mut row = csv_of_run(run);
+            row.resize(CSV.len(), String::new());
+            row
+        }
+        Happening::Due(due) => {
+            let mut row = vec![String::new(), due.connection.clone(), String::new(), time(Some(due.due_at))];
+            row.resize(CSV.len() - 2, String::new());
+            row.extend([due.fate.as_str(), due.reason.map_or("", Reason::as_str)].map(str::to_owned));
+            row
+        }
+    }
+}
+
+fn csv_of_run(run: &RunRow) -> Vec<String> {
     let counts = &run.counts;
     let mut row = vec![
         run.run_id.to_string(),

@@ -227,12 +227,12 @@ impl Reader {
     /// What SQLite and the disk may refuse.
     pub fn dues(&self, filter: &DueFilter) -> Result<Vec<DueRow>, RegistryError> {
         self.read(|sql| {
-            let mut statement = sql.prepare_cached(
-                "SELECT id, connection, due_at, zone, nominal, second_pass, fate, reason, older, recorded_at, run_id FROM due_instants
+            let mut statement = sql.prepare_cached(&format!(
+                "{SELECT_DUE}
                  WHERE (?1 IS NULL OR connection = ?1) AND (?2 = 0 OR fate NOT IN ('run', 'caught_up'))
                    AND (?3 IS NULL OR due_at >= ?3)
-                 ORDER BY due_at DESC, id DESC LIMIT ?4",
-            )?;
+                 ORDER BY due_at DESC, id DESC LIMIT ?4"
+            ))?;
             let limit = filter.limit.map_or(-1, |limit| count(limit as u64));
             let rows = statement.query_map((&filter.connection, filter.without_run, at(filter.since), limit), due)?;
             Ok(rows.collect::<Result<_, _>>()?)
@@ -259,6 +259,15 @@ impl Reader {
 pub(super) fn begun(sql: &Connection, due_id: DueId, run_id: RunId) -> rusqlite::Result<()> {
     sql.prepare_cached("UPDATE due_instants SET run_id = ?2 WHERE id = ?1")?.execute((due_id, run_id))?;
     Ok(())
+}
+
+const SELECT_DUE: &str =
+    "SELECT id, connection, due_at, zone, nominal, second_pass, fate, reason, older, recorded_at, run_id
+    FROM due_instants";
+
+/// One due instant.
+pub(super) fn due_by_id(sql: &Connection, due_id: DueId) -> rusqlite::Result<DueRow> {
+    sql.prepare_cached(&format!("{SELECT_DUE} WHERE id = ?1"))?.query_row([due_id], due)
 }
 
 fn nominal(due: &Due) -> String {

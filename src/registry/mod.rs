@@ -37,6 +37,7 @@ mod schema;
 mod status;
 #[cfg(test)]
 mod testing;
+mod timeline;
 mod values;
 
 use std::fs::OpenOptions;
@@ -72,6 +73,7 @@ pub use retries::Retry;
 pub use runs::{Counts, NewRun, Outcome, Resumable, RunError, RunFilter, RunId, RunRow, RunScope, Trigger, Unfinished};
 pub use schema::supported_version;
 pub use status::ScopeStatus;
+pub use timeline::{Happening, Mark, TimelineFilter};
 
 use schema::Found;
 

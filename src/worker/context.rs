@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -32,6 +34,27 @@ pub struct Context {
     pub cancel: CancellationToken,
     /// The wall clock.
     pub clock: fn() -> DateTime<Utc>,
+    /// How many runs by hand are under way. They wait for nobody, but take the places of scheduled ones.
+    pub by_hand: Arc<AtomicUsize>,
+}
+
+/// A run by hand that is under way, until it is dropped.
+#[derive(Debug)]
+pub(super) struct ByHand(Arc<AtomicUsize>);
+
+impl ByHand {
+    pub(super) fn begin(context: &Context, request: &Request) -> Option<Self> {
+        (request.trigger == Trigger::Manual).then(|| {
+            context.by_hand.fetch_add(1, Relaxed);
+            Self(Arc::clone(&context.by_hand))
+        })
+    }
+}
+
+impl Drop for ByHand {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
 }
 
 /// What a run is to do.

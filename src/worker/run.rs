@@ -16,7 +16,7 @@ use futures_util::stream;
 use tracing::Instrument;
 
 use super::book::{Book, Claim, ScopeCommit};
-use super::context::{Context, FailedPlace, Mode, Request};
+use super::context::{ByHand, Context, FailedPlace, Mode, Request};
 use super::ending::document;
 use super::looking::{self, Brief, Planned};
 use super::report::{RunReport, ScopeReport};
@@ -28,6 +28,7 @@ use crate::registry::{ApiDocument, Commit, Counts, RegistryError, RunError, RunI
 
 /// Runs a connection to its end, or to where it cannot go on. It does not fail by itself: the report says how it went.
 pub async fn run(context: &Context, connection: &Connection, request: &Request) -> RunReport {
+    let _place = ByHand::begin(context, request);
     // As an error, so that it is there whatever the log leaves out: a warning needs its run too.
     let span = tracing::error_span!("run", connection = connection.name, run_id = tracing::field::Empty);
     // On the heap: it holds everything that a run does.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use aboard::registry::supported_version;
 use aboard_simulator::{HttpApi, RestApi};
 
 use crate::support::shop::{self, ACCOUNT, REGION, auto_onboard, count, open, open_with, rest, schedules};
@@ -175,7 +176,7 @@ fn the_state_of_the_registry_is_told_in_a_few_lines() {
     home.ok(&["onboard", "shop"]);
     let said = home.ok(&["registry", "info"]).stdout;
     let lines: Vec<&str> = said.lines().collect();
-    assert!(lines[0].starts_with("aboard.db: schema version 2, SQLite 3."), "{said}");
+    assert!(lines[0].starts_with(&format!("aboard.db: schema version {}, SQLite 3.", supported_version())), "{said}");
     assert_eq!(lines[1], "  APIs: 3 onboarded");
     assert!(lines[2].starts_with("  runs: 1 succeeded; first 20"), "{said}");
     assert_eq!(lines[3], "  deliveries: 6 queued");

@@ -170,10 +170,12 @@ fn worked(sim: &Simulator, form: &str) -> (Home, String) {
     let weekly = ["user", "role"].map(|name| format!("[connections.{name}.auto_onboard]\n{weekly}")).concat();
     let home = Home::new(&sim.url(), &(schedules() + &weekly));
     home.write("secret.txt", &format!("{CANARY}\n"));
-    let clock = Clock::at("2026-11-23T02:29:57Z");
+    let clock = Clock::at("2026-11-23T02:20:00Z");
     let mut command = clock.given(home.command(&["--log-format", form, "run"]));
     command.env("SIGNING", format!("whsec_{CANARY}")).env("ABOARD_LOG", "trace");
     let mut worker = Running::start(command);
+    worker.wait_until_said("following");
+    clock.set("2026-11-23T02:29:59Z".parse().unwrap());
     worker.wait_until_said_times("run over", 2);
     let process = format!("/proc/{}", worker.pid());
     assert_clean("cmdline", &fs::read(format!("{process}/cmdline")).unwrap());

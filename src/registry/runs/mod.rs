@@ -15,6 +15,7 @@ use super::{DueId, RegistryErrorKind};
 use crate::inventory::{Family, Scope, ScopeState};
 use crate::plan::{Decision, Entry};
 
+pub(in crate::registry) use read::run_by_id;
 pub(in crate::registry) use write::{is_planned, write_scope};
 
 /// A run's number; they rise, and none is used twice.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{
     Counts, Outcome, Resumable, RunError, RunFilter, RunId, RunRow, RunScope, Trigger, Unfinished, chain, sum,
@@ -118,12 +118,7 @@ impl Reader {
     /// `UnknownRun`, and what SQLite and the disk may refuse.
     pub fn run(&self, run_id: RunId) -> Result<(RunRow, Vec<RunScope>), RegistryError> {
         self.read(|sql| {
-            let found =
-                sql.prepare_cached(&format!("{SELECT_RUN} WHERE id = ?1"))?.query_row([run_id], run).optional()?;
-            let mut run = found.ok_or(RegistryErrorKind::UnknownRun(run_id))?;
-            if run.outcome == Outcome::Running {
-                run.counts = sum(sql, run_id)?;
-            }
+            let run = run_by_id(sql, run_id).optional()?.ok_or(RegistryErrorKind::UnknownRun(run_id))?;
             let mut statement = sql.prepare_cached(
                 "SELECT partition, account_id, account_name, region, family, state, explained, cause, hint, notes, apis,
                         onboard, already_onboarded, excluded, held, gone, calls, throttled, at
@@ -145,6 +140,15 @@ impl Reader {
 
 const SELECT_RUN: &str = "SELECT id, connection, trigger, due_at, started_at, finished_at, outcome, selected, request,
     resumes, counts, error_kind, error_message, error_hint, pid, host FROM runs";
+
+/// One run, with what it has counted up to now where it is running.
+pub(in crate::registry) fn run_by_id(sql: &Connection, run_id: RunId) -> rusqlite::Result<RunRow> {
+    let mut found = sql.prepare_cached(&format!("{SELECT_RUN} WHERE id = ?1"))?.query_row([run_id], run)?;
+    if found.outcome == Outcome::Running {
+        found.counts = sum(sql, run_id)?;
+    }
+    Ok(found)
+}
 
 fn run(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     let error = match (row.get::<_, Option<String>>(11)?, row.get::<_, Option<String>>(12)?) {

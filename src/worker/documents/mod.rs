@@ -8,4 +8,4 @@ mod runs;
 pub use apis::Watch;
 pub use connections::{Known, connection, credentials_kind, region_list, schedule_in_words};
 pub use outlook::{Outlook, Shown};
-pub use runs::{run, run_with_scopes};
+pub use runs::{happening, run, run_with_scopes};

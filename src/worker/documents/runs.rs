@@ -2,9 +2,40 @@
 
 use serde_json::{Value, json};
 
-use crate::registry::{RunRow, RunScope};
+use crate::registry::{DueRow, Happening, RunRow, RunScope};
 
-/// One entry of `runs`.
+/// One entry of `runs`: a run, or a due instant that has none.
+#[must_use]
+pub fn happening(happening: &Happening) -> Value {
+    match happening {
+        Happening::Run(run) => self::run(run),
+        Happening::Due(due) => self::due(due),
+    }
+}
+
+/// A due instant that did not run: all that a run has is null.
+fn due(due: &DueRow) -> Value {
+    json!({
+        "run_id": null,
+        "connection": due.connection,
+        "trigger": null,
+        "due_at": due.due_at,
+        "started_at": null,
+        "finished_at": null,
+        "outcome": null,
+        "error": null,
+        "counts": null,
+        "resumes": null,
+        "fate": due.fate,
+        "reason": due.reason,
+        "older": due.older,
+        "timezone": due.zone,
+        "nominal": due.nominal,
+        "recorded_at": due.recorded_at,
+    })
+}
+
+/// A run.
 #[must_use]
 pub fn run(run: &RunRow) -> Value {
     json!({

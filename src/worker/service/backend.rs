@@ -5,6 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::DateTime;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
@@ -15,7 +16,9 @@ use crate::config::{Config, Connection, SecretRef};
 use crate::http::{
     ApisQuery, Backend, Figures, Health, Listing, Paging, PauseRequest, Refusal, RefusalKind, ReloadFigures, RunsQuery,
 };
-use crate::registry::{ApiFilter, ApiPlace, Pause, Reader, Registry, RegistryError, RegistryErrorKind, RunFilter};
+use crate::registry::{
+    ApiFilter, ApiPlace, Mark, Pause, Reader, Registry, RegistryError, RegistryErrorKind, RunFilter, TimelineFilter,
+};
 use crate::worker::book::lock;
 use crate::worker::documents::{self, Known, Outlook, Watch};
 use crate::zones::ZoneData;
@@ -160,11 +163,11 @@ impl Backend for Desk {
 
     fn runs(&self, query: &RunsQuery) -> Result<Listing, Refusal> {
         let Paging { limit, cursor } = &query.paging;
-        let before = cursor.as_deref().map(|text| text.parse().map_err(|_none| no_cursor(text))).transpose()?;
-        let filter = RunFilter { connection: query.connection.clone(), outcome: None, before, limit: Some(limit + 1) };
-        let runs = self.reader()?.runs(&filter).map_err(unreadable)?;
-        let (runs, next) = part(runs, *limit, |run| run.run_id.to_string());
-        Ok(Listing { items: runs.iter().map(documents::run).collect(), next })
+        let after = cursor.as_deref().map(|text| mark(text).ok_or_else(|| no_cursor(text))).transpose()?;
+        let filter = TimelineFilter { connection: query.connection.clone(), after, limit: Some(limit + 1) };
+        let happened = self.reader()?.timeline(&filter).map_err(unreadable)?;
+        let (happened, next) = part(happened, *limit, |happening| mark_text(&happening.mark()));
+        Ok(Listing { items: happened.iter().map(documents::happening).collect(), next })
     }
 
     fn run(&self, run_id: i64) -> Result<Value, Refusal> {
@@ -242,6 +245,22 @@ fn part<T>(list: impl IntoIterator<Item = T>, limit: usize, cursor: impl Fn(&T) 
     let part: Vec<T> = list.by_ref().take(limit).collect();
     let next = list.next().and(part.last()).map(cursor);
     (part, next)
+}
+
+fn mark_text(mark: &Mark) -> String {
+    let kind = if mark.due { "due" } else { "run" };
+    format!("{}~{kind}~{}", mark.at.timestamp_millis(), mark.id)
+}
+
+fn mark(text: &str) -> Option<Mark> {
+    let (at, rest) = text.split_once('~')?;
+    let (kind, id) = rest.split_once('~')?;
+    let due = match kind {
+        "due" => true,
+        "run" => false,
+        _ => return None,
+    };
+    Some(Mark { at: DateTime::from_timestamp_millis(at.parse().ok()?)?, due, id: id.parse().ok()? })
 }
 
 fn cursor(place: &ApiPlace) -> String {

@@ -26,6 +26,7 @@ mod status;
 pub mod watch;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -120,6 +121,7 @@ struct Shared {
     mail: mpsc::Sender<Mail>,
     reloads: Reloads,
     stop: CancellationToken,
+    by_hand: Arc<AtomicUsize>,
     manager: ServiceManager,
 }
 
@@ -161,6 +163,12 @@ impl Service {
         Arc::clone(&self.0.aws)
     }
 
+    /// How many runs by hand are under way in this process.
+    #[must_use]
+    pub fn by_hand(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.0.by_hand)
+    }
+
     /// The wall clock.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
@@ -183,6 +191,7 @@ impl Service {
             progress: Progress::default(),
             cancel,
             clock: self.0.clock,
+            by_hand: self.by_hand(),
         }
     }
 
@@ -319,6 +328,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         mail,
         reloads,
         stop: stop.clone(),
+        by_hand: Arc::default(),
         manager: ServiceManager::from_environment(),
     }));
     let http = match http {

@@ -45,8 +45,11 @@ pub struct Status {
     pub connections: usize,
     /// Schedules that are switched on.
     pub schedules: usize,
-    /// The earliest due instant.
+    /// The earliest due instant that is not to be skipped for a pause.
     pub next: Option<NextDue>,
+    /// Schedules that are switched on and paused.
+    #[serde(default)]
+    pub paused: Vec<String>,
     /// The next due instant of each schedule that is switched on.
     pub next_due: BTreeMap<String, DateTime<Utc>>,
     /// Runs in flight that a schedule set off.

@@ -34,7 +34,10 @@ impl Site {
     }
 
     fn start(home: &Home) -> Self {
-        Self::of(home.start(&["-v", "run"]))
+        // It looks at its file when it is asked to, and not meanwhile.
+        let mut command = home.command(&["-v", "run"]);
+        command.env("ABOARD_WATCH", "3600000,3600000,3600000");
+        Self::of(Running::start(command))
     }
 
     fn running(&mut self) -> &mut Running {

@@ -156,8 +156,7 @@ fn the_worker_lives_with_all_that_the_unit_denies() {
         return;
     }
     let mut service = Service::new();
-    // Right before the due instant, so that a run is made under it too.
-    let clock = Clock::at("2026-11-23T02:29:57Z");
+    let clock = Clock::at("2026-11-23T02:20:00Z");
     let given = clock.given(service.command(&["run"]));
     let mut command = confined(&service, &given);
     for (name, value) in given.get_envs() {
@@ -167,9 +166,11 @@ fn the_worker_lives_with_all_that_the_unit_denies() {
         };
     }
     let mut worker = Running::start(command);
-    worker.wait_until_said("run over");
     let ready = service.manager.wait_for("READY=1");
     assert!(ready.contains("STATUS=1 schedule, "), "{ready}");
+    // A run is made under it too.
+    clock.set("2026-11-23T02:29:59Z".parse().unwrap());
+    worker.wait_until_said("run over");
     service.manager.wait_for("WATCHDOG=1");
     let status = fs::read_to_string(format!("/proc/{}/status", worker.pid())).unwrap();
     for expected in

@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use nix::sys::signal::Signal;
 
 use super::{OVER, Timed, at, file};
+use crate::support::{LONG, shop};
 
 const NINE: &str = "2026-11-23T09:00:00Z";
 
@@ -99,6 +100,8 @@ fn a_paused_schedule_skips_and_owes_nothing_afterwards() {
     let mut worker = timed.start();
     let mut book = Registry::open(&timed.home.registry()).unwrap();
     book.pause(None, None, Some("change freeze"), "ann", timed.clock.now()).unwrap();
+    let check = timed.home.ok(&["check"]).stdout;
+    assert!(check.contains("daily at 09:00 UTC (paused)"), "{check}");
     to(&timed, NINE);
     worker.wait_until_said("a due instant does not run");
     book.resume(None, "ann", timed.clock.now()).unwrap();
@@ -163,4 +166,68 @@ fn the_second_worker_names_the_first_and_ends() {
     let worker = timed.start();
     worker.signal(Signal::SIGTERM);
     worker.end();
+}
+
+#[test]
+fn runs_lists_the_due_instants_that_did_not_run_with_their_fate() {
+    let timed = timed("");
+    let mut worker = timed.start();
+    to(&timed, NINE);
+    worker.wait_until_said(OVER);
+    worker.signal(Signal::SIGTERM);
+    worker.end();
+    let mut book = Registry::open(&timed.home.registry()).unwrap();
+    book.pause(Some("shop"), None, None, "ann", timed.clock.now()).unwrap();
+    let mut worker = timed.start();
+    to(&timed, "2026-11-24T09:00:00Z");
+    worker.wait_until_said("a due instant does not run");
+    worker.signal(Signal::SIGTERM);
+    worker.end();
+    let listed = timed.home.json(&["runs"]);
+    let told: Vec<_> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (&row["due_at"], &row["outcome"], &row["fate"], &row["reason"]))
+        .collect();
+    let null = &serde_json::Value::Null;
+    let expected = [
+        (&"2026-11-24T09:00:00Z".into(), null, &"skipped".into(), &"paused".into()),
+        (&NINE.into(), &"succeeded".into(), null, null),
+    ];
+    assert_eq!(told, expected);
+    let text = timed.home.ok(&["runs"]).stdout;
+    assert!(text.contains("2026-11-24 09:00:00 UTC  skipped (paused)"), "{text}");
+    let csv = timed.home.ok(&["-o", "csv", "runs"]).stdout;
+    let row = csv.lines().nth(1).unwrap();
+    assert!(row.starts_with(",shop,,2026-11-24T09:00:00Z,") && row.ends_with(",skipped,paused"), "{csv}");
+    assert_eq!(row.matches(',').count(), csv.lines().next().unwrap().matches(',').count());
+}
+
+#[test]
+fn a_run_by_hand_takes_the_place_of_a_scheduled_one_but_never_the_last() {
+    let daily = "frequency = \"daily\"\ntime = \"09:00\"\ntimezone = \"UTC\"";
+    let hand = shop::connection("hand", "regions = [\"eu-west-1\"]");
+    let file = file(&[("one", daily), ("other", daily)]).replace("parallel_runs = 8", "parallel_runs = 2") + &hand;
+    let timed = Timed::new("2026-11-23T08:50:00Z", &file);
+    let mut worker = timed.start();
+    timed.sim.hold_at(1);
+    let by_hand = timed.home.start(&["onboard", "hand"]);
+    assert!(timed.sim.wait_until_held(Duration::from_secs(30)));
+    to(&timed, NINE);
+    let begun = std::time::Instant::now();
+    while (timed.dues().len(), timed.home.runs().len()) != (2, 2) {
+        assert!(begun.elapsed() < LONG, "both get their fate, one begins: {:#?}", timed.home.runs());
+        std::thread::yield_now();
+    }
+    timed.sim.release();
+    assert_eq!(by_hand.end().said.code, Some(0));
+    worker.wait_until_said_times(OVER, 3);
+    worker.signal(Signal::SIGTERM);
+    worker.end();
+    let runs = timed.home.runs();
+    let triggers: Vec<Trigger> = runs.iter().map(|run| run.trigger).collect();
+    assert_eq!(triggers, [Trigger::Manual, Trigger::Schedule, Trigger::Schedule]);
+    let first_end = runs[..2].iter().filter_map(|run| run.finished_at).min().unwrap();
+    assert!(runs[2].started_at >= first_end, "{runs:#?}");
 }
