@@ -15,6 +15,7 @@ use super::output::{Output, is_interactive};
 use super::pick::Terminal;
 use super::progress::Bar;
 use super::setup;
+use crate::environment;
 use crate::registry::locks::{self, LockedBy};
 use crate::worker::control::{self, Answer, Ask, Call, Opening, Reply};
 use crate::worker::service::{ReloadReport, Status};
@@ -22,7 +23,11 @@ use crate::worker::{Candidate, Pick};
 
 /// A worker that has just started listens within this time.
 pub(super) const STARTS: Duration = Duration::from_secs(3);
+/// Where the control socket of a service that is configured under `/etc/aboard` is.
+const SYSTEM_RUNTIME: &str = "/run/aboard";
 const AGAIN: Duration = Duration::from_millis(50);
+/// A worker that is well says at once how it is.
+pub(super) const ANSWERS: Duration = Duration::from_secs(5);
 
 /// The running worker, ready to be told.
 #[derive(Debug)]
@@ -67,6 +72,15 @@ pub(super) async fn worker_of(path: &Path, patience: Duration) -> Result<Option<
         }
         tokio::time::sleep(AGAIN).await;
     }
+}
+
+/// The worker that answers where the service of this schedule file has its control socket, whatever its registry is.
+pub(super) fn worker_of_service(file: &Path) -> Option<Worker> {
+    let runtime = environment::path("RUNTIME_DIRECTORY");
+    let folder = runtime.or_else(|| setup::is_of_system(file).then(|| SYSTEM_RUNTIME.into()))?;
+    let socket = control::place(Path::new(""), Some(&folder));
+    let stream = control::connect(&socket).ok()?;
+    Some(Worker { stream, holder: LockedBy { socket: Some(socket), ..LockedBy::default() } })
 }
 
 fn silent(path: &Path, holder: &LockedBy, refusal: Option<&io::Error>) -> Failure {
@@ -218,7 +232,7 @@ impl Worker {
         Err(Failure::failed(format!("{worker} does not say how it is")))
     }
 
-    /// Has the worker read its file anew; with `wait` what came of it.
+    /// Has the worker read its file anew; with `wait` what came of it. `edited` says that this command has just changed it.
     ///
     /// # Errors
     /// It does not answer in time.
@@ -226,9 +240,10 @@ impl Worker {
         self,
         wait: bool,
         accept: bool,
+        edited: bool,
         within: Duration,
     ) -> Result<Option<ReloadReport>, Failure> {
-        let mut talk = self.ask(Ask::Reload { wait, accept }, Some(within))?;
+        let mut talk = self.ask(Ask::Reload { wait, accept, edited }, Some(within))?;
         let mut report = None;
         while let Some(answer) = talk.answers.recv().await {
             match answer {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::args::{Format, Global};
-use super::client;
+use super::args::{self, Format, Global};
+use super::client::{self, Worker};
 use super::exit::{Exit, Failure};
 use super::fold;
 use super::output::{Output, count, when};
@@ -18,25 +18,45 @@ use crate::worker::service::{Phase, ReloadState, Status};
 /// A dispatcher that has not gone round for so long has stopped; it does every two seconds.
 const STOPPED: Duration = Duration::from_secs(30);
 
-/// A worker that is well answers at once.
-const ANSWERS: Duration = Duration::from_secs(5);
-
 /// Asks the worker how it is.
-pub(super) async fn health<W: Write>(global: &Global, output: &mut Output<W>) -> Result<Exit, Failure> {
-    let places = places(global);
-    for place in &places {
-        if let Some(worker) = client::worker_of(place, Duration::ZERO).await? {
-            let status = worker.status(ANSWERS).await?;
-            let (exit, reasons) = judge(&status);
-            match global.output {
-                Format::Json => output.json(&document(&status, exit, &reasons))?,
-                Format::Text | Format::Csv => show(&status, exit, &reasons, output)?,
-            }
-            return Ok(exit);
+pub(super) async fn health<W: Write>(
+    global: &Global,
+    asked: &args::Health,
+    output: &mut Output<W>,
+) -> Result<Exit, Failure> {
+    let Some(worker) = worker(global, Duration::ZERO).await? else { return Err(nobody(global)) };
+    let status = worker.status(client::ANSWERS).await?;
+    let (exit, reasons) = judge(&status);
+    match global.output {
+        Format::Json => output.json(&document(&status, exit, &reasons))?,
+        Format::Text | Format::Csv => show(&status, exit, &reasons, output)?,
+    }
+    match asked.live {
+        true if is_live(&status) => Ok(Exit::Done),
+        true => Ok(Exit::Failed),
+        false => Ok(exit),
+    }
+}
+
+/// The running worker, also where its schedule file cannot be read.
+///
+/// # Errors
+/// It is there and does not answer.
+pub(super) async fn worker(global: &Global, patience: Duration) -> Result<Option<Worker>, Failure> {
+    for place in &places(global) {
+        if let Some(worker) = client::worker_of(place, patience).await? {
+            return Ok(Some(worker));
         }
     }
-    let place = places.first().map(|place| format!(" on {}", place.display())).unwrap_or_default();
-    Err(Failure::failed(format!("no worker is running{place}")))
+    // A file that does not say any more where the registry is must not make its worker seem dead.
+    let knows_registry = global.registry.is_some() || setup::load(global).is_ok();
+    Ok(if knows_registry { None } else { client::worker_of_service(&setup::file(global)) })
+}
+
+/// There is no worker.
+pub(super) fn nobody(global: &Global) -> Failure {
+    let place = places(global).first().map(|place| format!(" on {}", place.display())).unwrap_or_default();
+    Failure::failed(format!("no worker is running{place}"))
 }
 
 /// Where the worker's registry may be, the likeliest first.
@@ -87,6 +107,15 @@ fn judge(status: &Status) -> (Exit, Vec<String>) {
     }
 }
 
+/// Whether the dispatcher goes round; one that stops waits for its runs, however long they take to their next commit.
+fn is_live(status: &Status) -> bool {
+    match status.phase {
+        Phase::Starting => false,
+        Phase::Stopping => true,
+        Phase::Running | Phase::WaitingForClock => Duration::from_millis(status.tick_age_ms) <= STOPPED,
+    }
+}
+
 fn word(exit: Exit) -> &'static str {
     match exit {
         Exit::Done => "healthy",
@@ -99,6 +128,7 @@ fn document(status: &Status, exit: Exit, reasons: &[String]) -> Value {
     let mut document = serde_json::to_value(status).unwrap_or_default();
     document["health"] = word(exit).replace(' ', "_").into();
     document["reasons"] = reasons.into();
+    document["live"] = is_live(status).into();
     document
 }
 
@@ -137,15 +167,15 @@ mod tests {
     fn a_worker_that_does_not_go_round_is_not_working_and_one_in_trouble_is_degraded() {
         let well = Status { phase: Phase::Running, ..Status::default() };
         assert_eq!(judge(&well), (Exit::Done, vec![]));
-        for (status, exit) in [
-            (Status { tick_age_ms: 31_000, ..well.clone() }, Exit::Failed),
-            (Status { phase: Phase::Starting, ..well.clone() }, Exit::Failed),
-            (Status { phase: Phase::Stopping, ..well.clone() }, Exit::Failed),
-            (Status { phase: Phase::WaitingForClock, ..well.clone() }, Exit::Partly),
-            (Status { trouble: Some("the disk is full".to_owned()), ..well.clone() }, Exit::Partly),
+        for (status, exit, live) in [
+            (Status { tick_age_ms: 31_000, ..well.clone() }, Exit::Failed, false),
+            (Status { phase: Phase::Starting, ..well.clone() }, Exit::Failed, false),
+            (Status { phase: Phase::Stopping, ..well.clone() }, Exit::Failed, true),
+            (Status { phase: Phase::WaitingForClock, ..well.clone() }, Exit::Partly, true),
+            (Status { trouble: Some("the disk is full".to_owned()), ..well.clone() }, Exit::Partly, true),
         ] {
             let (judged, reasons) = judge(&status);
-            assert_eq!((judged, reasons.len()), (exit, 1), "{status:?}");
+            assert_eq!((judged, reasons.len(), is_live(&status)), (exit, 1, live), "{status:?}");
         }
     }
 }

@@ -39,6 +39,9 @@ pub enum Ask {
         wait: bool,
         /// Whether an empty file, or the removal of most connections, is meant.
         accept: bool,
+        /// Whether a command of the client has just changed it.
+        #[serde(default)]
+        edited: bool,
     },
     /// How the worker is.
     Health,

@@ -34,15 +34,18 @@ impl Host for Reception {
                 tracing::debug!(by = client.by(), command = call.args.first(), "a command at the control socket");
                 self.commands.run(&self.service, &call, client)
             }
-            Ask::Reload { wait, accept } => reload(&self.service, client, wait, accept),
+            Ask::Reload { wait, accept, edited } => {
+                let trigger = if edited { ReloadTrigger::Edit } else { ReloadTrigger::Command };
+                reload(&self.service, client, trigger, wait, accept)
+            }
             Ask::Health => tell(client, Answer::Status, &self.service.status()),
         }
     }
 }
 
 /// Reads the schedule file anew for a client; 2 where it is not taken over.
-fn reload(service: &Service, client: &Client, wait: bool, accept: bool) -> u8 {
-    let (trigger, by) = (ReloadTrigger::Command, Some(client.by().to_owned()));
+fn reload(service: &Service, client: &Client, trigger: ReloadTrigger, wait: bool, accept: bool) -> u8 {
+    let by = Some(client.by().to_owned());
     if !wait {
         service.0.reloads.ask(trigger, accept, by);
         return 0;

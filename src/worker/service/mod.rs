@@ -51,7 +51,7 @@ use backend::Desk;
 use dispatcher::Dispatcher;
 use notify::{ServiceManager, status_line};
 use reload::{Followed, Reloads};
-use source::Text;
+use source::{Fault, Text};
 use watch::WatchTimes;
 
 /// What the worker is given.
@@ -65,6 +65,8 @@ pub struct Settings {
     pub text: Text,
     /// What is suspicious in it, as it is shown.
     pub warnings: Vec<String>,
+    /// Why the file itself does not count, where the last good one stands in for it.
+    pub refused: Option<Fault>,
     /// How often and how patiently it is looked at for changes.
     pub watch: WatchTimes,
     /// The registry.
@@ -276,6 +278,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         file,
         text,
         warnings,
+        refused,
         watch,
         registry,
         mut lock,
@@ -297,7 +300,8 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         started_at: clock(),
-        file: file.clone(),
+        // Whoever asks may stand in another folder.
+        file: std::path::absolute(&file).unwrap_or_else(|_| file.clone()),
         registry: registry.path().to_owned(),
         ..Status::default()
     };
@@ -308,7 +312,10 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         text,
         warnings,
     };
-    let (reloader, reloads) = reload::prepare(followed, clock, watch.settle);
+    let (mut reloader, reloads) = reload::prepare(followed, clock, watch.settle);
+    if let Some(fault) = &refused {
+        reloader.begins_without_its_file(fault);
+    }
     let service = Service(Arc::new(Shared {
         config: ArcSwap::new(config),
         file,

@@ -136,6 +136,10 @@ fn the_installed_program_starts_as_its_unit_says_and_ends_at_sigterm() {
     let ready = service.manager.wait_for("READY=1");
     assert!(ready.contains("STATUS=1 schedule, next shop Mon 02:30 Europe/London"), "{ready}");
     assert!(service.home.path("state/aboard.db").exists());
+    let reload = &unit::settings(&unit, "ExecReload")[0];
+    for line in [reload.as_str(), "/usr/bin/aboard health", "/usr/bin/aboard health --live"] {
+        ok(&mut service.line(line, &installed.path("usr/bin/aboard")));
+    }
     worker.signal(Signal::SIGTERM);
     service.manager.wait_for("STOPPING=1");
     let ended = worker.end();

@@ -6,7 +6,7 @@ use super::{ours, read};
 use crate::support::server::python;
 
 /// The documents of a YAML file.
-fn yaml(name: &str) -> Vec<Value> {
+pub(super) fn yaml(name: &str) -> Vec<Value> {
     let script = "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))";
     let output = python().args(["-c", script]).arg(ours(name)).output().unwrap();
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
@@ -48,7 +48,7 @@ fn the_image_is_built_in_one_stage_and_shipped_in_another_without_root_or_a_shel
         assert!(image.iter().any(|line| line == expected), "{expected}: {image:#?}");
     }
     let health = image.iter().find(|line| line.starts_with("HEALTHCHECK ")).unwrap();
-    assert!(health.contains(r#"CMD ["/usr/bin/aboard", "health""#), "{health}");
+    assert!(health.ends_with(r#"CMD ["/usr/bin/aboard", "health", "--live"]"#), "{health}");
     assert!(image.iter().all(|line| !line.starts_with("RUN ")), "there is no shell to run it: {image:#?}");
     let pinned = lines.iter().find_map(|line| line.strip_prefix("ARG RUST=")).unwrap();
     let (_, tag) = pinned.rsplit_once(':').unwrap();

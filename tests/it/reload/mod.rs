@@ -4,6 +4,7 @@
 
 mod bad;
 mod changes;
+mod last_good;
 mod mounted;
 mod running;
 
