@@ -25,6 +25,8 @@ use crate::{clock, environment};
 /// Follows the schedules until it is told to stop.
 pub(super) async fn run(global: &Global, begun: Instant) -> Result<Exit, Failure> {
     // First of all: the kernel keeps from process 1, which this is in a container, what it has no handler for.
+    let hangup = signals::hangup();
+    let hangup = hangup.map_err(|error| Failure::failed(format!("SIGHUP cannot be listened to: {error}")))?;
     let stop = CancellationToken::new();
     let _signals = signals::cancel_on_interrupt(stop.clone(), signals::STOPPING);
     let loaded = setup::load_and_warn(global)?;
@@ -53,6 +55,7 @@ pub(super) async fn run(global: &Global, begun: Instant) -> Result<Exit, Failure
         clock: clock::now,
         socket,
         commands: Arc::new(Hosted),
+        hangup,
         begun,
     };
     service::serve(settings, stop).await.map_err(failure)?;
@@ -91,8 +94,6 @@ fn second(registry: &Registry, holder: &LockedBy) -> Failure {
 fn failure(error: ServeError) -> Failure {
     match error {
         ServeError::Registry(error) => error.into(),
-        error @ (ServeError::Alarm(_) | ServeError::Http(_) | ServeError::Signal(_)) => {
-            Failure::failed(error.to_string())
-        }
+        error @ (ServeError::Alarm(_) | ServeError::Http(_)) => Failure::failed(error.to_string()),
     }
 }

@@ -6,6 +6,7 @@ mod bad;
 mod changes;
 mod mounted;
 mod running;
+mod starting;
 
 use std::fmt::Write;
 use std::fs;
