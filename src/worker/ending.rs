@@ -40,7 +40,9 @@ impl Run {
             }
             Err(Ending::TimedOut) => self.note_unreached(&self.time_was_up(), false).await,
             // What the registry refuses now is not worth a second complaint.
-            Err(Ending::Broken(_)) => self.note_unreached("the run broke off before it was committed", false).await.or(Ok(())),
+            Err(Ending::Broken(_)) => {
+                self.note_unreached("the run broke off before it was committed", false).await.or(Ok(()))
+            }
             Ok(()) => Ok(()),
         };
         self.scopes.sort_by(|one, other| {
