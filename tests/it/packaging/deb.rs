@@ -184,7 +184,7 @@ fn asked(script: &str, words: &[&str], programs: &[&str], agrees: &[&str]) -> Ve
     let (log, programs_at) = (folder.path().join("log"), folder.path().join("bin"));
     fs::create_dir(&programs_at).unwrap();
     fs::write(&log, "").unwrap();
-    let agrees = agrees.iter().map(|question| format!("    *{question}*) exit 0 ;;\n")).collect::<String>();
+    let agrees = agrees.iter().map(|question| format!("    *{question}*) exit 0 ;;\n")).collect::<Vec<_>>().concat();
     for program in programs {
         let text = format!(
             "#!/bin/sh\necho {program} \"$@\" >> {}\ncase \"$*\" in\n{agrees}    *is-active* | *is-enabled* | *was-enabled*) exit 1 ;;\nesac\n",
