@@ -27,6 +27,8 @@ use crate::{clock, environment};
 /// Follows the schedules until it is told to stop.
 pub(super) async fn run(global: &Global, asked: &args::Run, begun: Instant) -> Result<Exit, Failure> {
     // First of all: the kernel keeps from process 1, which this is in a container, what it has no handler for.
+    let hangup = signals::hangup();
+    let hangup = hangup.map_err(|error| Failure::failed(format!("SIGHUP cannot be listened to: {error}")))?;
     let stop = CancellationToken::new();
     let _signals = signals::cancel_on_interrupt(stop.clone(), signals::STOPPING);
     let Start { loaded, registry, refused } = Start::find(global, asked.allow_last_good)?;
@@ -56,6 +58,7 @@ pub(super) async fn run(global: &Global, asked: &args::Run, begun: Instant) -> R
         clock: clock::now,
         socket,
         commands: Arc::new(Hosted),
+        hangup,
         begun,
     };
     service::serve(settings, stop).await.map_err(failure)?;
@@ -94,8 +97,6 @@ fn second(registry: &Registry, holder: &LockedBy) -> Failure {
 fn failure(error: ServeError) -> Failure {
     match error {
         ServeError::Registry(error) => error.into(),
-        error @ (ServeError::Alarm(_) | ServeError::Http(_) | ServeError::Signal(_)) => {
-            Failure::failed(error.to_string())
-        }
+        error @ (ServeError::Alarm(_) | ServeError::Http(_)) => Failure::failed(error.to_string()),
     }
 }

@@ -234,17 +234,22 @@ impl Book {
         self.with(move |registry| registry.record_account(run_id, &account, explained, now)).await.map(|_| ())
     }
 
-    /// Writes down scopes that a run did not come to.
+    /// Writes down scopes that a run did not come to, which another one does if it is `carried_on`.
     pub(super) async fn record_unreached(
         &self,
         run_id: RunId,
         scopes: Vec<(Scope, Trouble)>,
+        carried_on: bool,
         now: DateTime<Utc>,
     ) -> Result<(), RegistryError> {
         let record = move |registry: &mut Registry| {
-            scopes
-                .iter()
-                .try_for_each(|(scope, trouble)| registry.record_scope(run_id, scope, None, trouble, false, now))
+            scopes.iter().try_for_each(|(scope, trouble)| {
+                if carried_on {
+                    registry.record_untouched(run_id, scope, trouble, now)
+                } else {
+                    registry.record_scope(run_id, scope, None, trouble, false, now)
+                }
+            })
         };
         self.with(record).await.map(|_| ())
     }

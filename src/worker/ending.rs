@@ -16,8 +16,9 @@ use crate::registry::{ApiDocument, Counts, Outcome, RegistryError, RunError, Tri
 const LOG: &str = "aboard::runs";
 
 impl Run {
-    /// Scopes that a run which ended early did not come to, or whose commit it did not come to.
-    async fn note_unreached(&mut self, cause: &str) -> Result<(), RegistryError> {
+    /// Scopes that a run which ended early did not come to, or whose commit it did not come to. Those of a run that is carried on
+    /// stand as before; those of one that is over are unknown until they are looked at again.
+    async fn note_unreached(&mut self, cause: &str, carried_on: bool) -> Result<(), RegistryError> {
         let trouble = Trouble { state: ScopeState::NotReached, cause: cause.to_owned(), hint: None };
         let unreached: Vec<_> =
             std::mem::take(&mut self.open).into_iter().map(|scope| (scope, trouble.clone())).collect();
@@ -27,18 +28,22 @@ impl Run {
             self.scopes.push(row);
         }
         match self.claim.run_id {
-            Some(run_id) => self.book.record_unreached(run_id, unreached, (self.context.clock)()).await,
+            Some(run_id) => self.book.record_unreached(run_id, unreached, carried_on, (self.context.clock)()).await,
             None => Ok(()),
         }
     }
 
     pub(super) async fn finish(mut self, started_at: DateTime<Utc>, ending: Result<(), Ending>) -> RunReport {
         let noted = match ending {
-            Err(Ending::Interrupted) => self.note_unreached("the run was interrupted before it was committed").await,
+            Err(Ending::Interrupted) => {
+                self.note_unreached("the run was interrupted before it was committed", true).await
+            }
             Err(Ending::TimedOut) if self.open.is_empty() && self.scopes.is_empty() => self.note_not_entered().await,
-            Err(Ending::TimedOut) => self.note_unreached(&self.time_was_up()).await,
+            Err(Ending::TimedOut) => self.note_unreached(&self.time_was_up(), false).await,
             // What the registry refuses now is not worth a second complaint.
-            Err(Ending::Broken(_)) => self.note_unreached("the run broke off before it was committed").await.or(Ok(())),
+            Err(Ending::Broken(_)) => {
+                self.note_unreached("the run broke off before it was committed", false).await.or(Ok(()))
+            }
             Ok(()) => Ok(()),
         };
         self.scopes.sort_by(|one, other| {

@@ -32,6 +32,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
+use tokio::signal::unix::Signal;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -83,6 +84,8 @@ pub struct Settings {
     pub socket: PathBuf,
     /// Carries out what clients of that socket want.
     pub commands: Arc<dyn Commands>,
+    /// SIGHUP, listened to since the process began; one that came during the start is a reload after it.
+    pub hangup: Signal,
     /// When the process began its work.
     pub begun: Instant,
 }
@@ -96,9 +99,6 @@ pub enum ServeError {
     /// `[http]` cannot listen.
     #[error(transparent)]
     Http(#[from] crate::http::BindError),
-    /// SIGHUP cannot be listened to.
-    #[error("SIGHUP cannot be listened to: {0}")]
-    Signal(#[source] std::io::Error),
     /// The alarm could not be set up.
     #[error("the alarm of the worker cannot be set up: {0}")]
     Alarm(#[from] tokio_cron_scheduler::JobSchedulerError),
@@ -287,6 +287,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         clock,
         socket,
         commands,
+        hangup,
         begun,
     } = settings;
     // Before anything is begun: a port that is taken is a start that failed.
@@ -294,7 +295,6 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         Some(http) => Some((Server::bind(http.listen).await?, zones.anew())),
         None => None,
     };
-    let hangup = follow::hangup().map_err(ServeError::Signal)?;
     let (mail, mailbox) = mpsc::channel(16);
     let status = Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -71,6 +71,12 @@ impl FaultKind {
             Self::Empty | Self::RemovesMost | Self::NotTaken => false,
         }
     }
+
+    /// Whether somebody has to say that it is meant.
+    #[must_use]
+    pub fn needs_accept(self) -> bool {
+        matches!(self, Self::Empty | Self::RemovesMost)
+    }
 }
 
 /// Why a schedule file could not be loaded.

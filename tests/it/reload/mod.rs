@@ -7,6 +7,7 @@ mod changes;
 mod last_good;
 mod mounted;
 mod running;
+mod starting;
 
 use std::fmt::Write;
 use std::fs;

@@ -224,7 +224,7 @@ impl ReloadState {
             let more = errors.len().saturating_sub(1);
             let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
             let start = if *prevents_start { "; it will not load at the next start" } else { "" };
-            let word = if *kind == FaultKind::RemovesMost || *kind == FaultKind::Empty { "waits" } else { "rejected" };
+            let word = if kind.needs_accept() { "waits" } else { "rejected" };
             reasons.push(format!("{file} {word} since {since}: {first}{more}{start}"));
         }
         if *detached {
