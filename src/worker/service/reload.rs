@@ -427,10 +427,11 @@ impl<S: Swap> Reloader<S> {
         let start = if kind.prevents_start() { "; this file will not load at the next start" } else { "" };
         let (file, hash) = (self.followed.file.display(), seen.hash());
         tracing::warn!(trigger, by, hash, "rejected {file}, what was in force stays: {shown}{more}{start}");
+        let (errors, headlines) = (state::first(errors), state::first(headlines));
         self.state.send_modify(|state| {
             let since = state.trouble.as_ref().map_or(at, |trouble| trouble.since);
             state.ok = false;
-            state.trouble = Some(Trouble::new(since, kind, &headlines));
+            state.trouble = Some(Trouble::new(since, kind, headlines.clone()));
             state.attempted(at, asked.trigger, seen.hash(), result);
         });
         self.record(asked, at, seen, result, diff.as_ref(), headlines).await;
