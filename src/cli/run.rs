@@ -27,6 +27,9 @@ pub(super) async fn run(global: &Global, begun: Instant) -> Result<Exit, Failure
     // First of all: the kernel keeps from process 1, which this is in a container, what it has no handler for.
     let stop = CancellationToken::new();
     let _signals = signals::cancel_on_interrupt(stop.clone(), signals::STOPPING);
+    // Clients stand in other folders; a file that is not there is named as it was looked for.
+    let file = std::path::absolute(setup::file(global)).ok().filter(|file| file.exists());
+    let global = &Global { config: file.or_else(|| global.config.clone()), ..global.clone() };
     let loaded = setup::load_and_warn(global)?;
     let registry = Registry::create_or_open(&setup::registry_path(global, &loaded))?;
     let lock = match locks::lock_worker(registry.path(), clock::now()) {
