@@ -1,8 +1,6 @@
 //! `health`: how the running worker is. It needs no schedule file that can be read.
 
-use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,7 +10,6 @@ use super::client;
 use super::exit::{Exit, Failure};
 use super::fold;
 use super::output::{Output, count, when};
-use super::setup;
 use crate::worker::service::{Phase, ReloadState, Status};
 
 /// A dispatcher that has not gone round for so long has stopped; it does every two seconds.
@@ -23,40 +20,16 @@ const ANSWERS: Duration = Duration::from_secs(5);
 
 /// Asks the worker how it is.
 pub(super) async fn health<W: Write>(global: &Global, output: &mut Output<W>) -> Result<Exit, Failure> {
-    let places = places(global);
-    for place in &places {
-        if let Some(worker) = client::worker_of(place, Duration::ZERO).await? {
-            let status = worker.status(ANSWERS).await?;
-            let (exit, reasons) = judge(&status);
-            match global.output {
-                Format::Json => output.json(&document(&status, exit, &reasons))?,
-                Format::Text | Format::Csv => show(&status, exit, &reasons, output)?,
-            }
-            return Ok(exit);
-        }
+    let Some(worker) = client::find(global, Duration::ZERO).await? else {
+        return Err(client::none(global));
+    };
+    let status = worker.status(ANSWERS).await?;
+    let (exit, reasons) = judge(&status);
+    match global.output {
+        Format::Json => output.json(&document(&status, exit, &reasons))?,
+        Format::Text | Format::Csv => show(&status, exit, &reasons, output)?,
     }
-    let place = places.first().map(|place| format!(" on {}", place.display())).unwrap_or_default();
-    Err(Failure::failed(format!("no worker is running{place}")))
-}
-
-/// Where the worker's registry may be, the likeliest first.
-pub(super) fn places(global: &Global) -> Vec<PathBuf> {
-    let usual = || setup::default_registry(&setup::file(global));
-    match (&global.registry, setup::load(global)) {
-        (Some(named), _) => vec![named.clone()],
-        (None, Ok(loaded)) => vec![setup::registry_path(global, &loaded)],
-        // A file with a mistake may still say where the registry is.
-        (None, Err(_)) => named_in_broken(global).into_iter().chain([usual()]).collect(),
-    }
-}
-
-/// The registry that a file with mistakes elsewhere names.
-fn named_in_broken(global: &Global) -> Option<PathBuf> {
-    let file = setup::file(global);
-    let text = fs::read_to_string(&file).ok()?;
-    let table: toml::Table = text.parse().ok()?;
-    let path = table.get("registry")?.get("path")?.as_str()?;
-    Some(crate::config::Place::new(&file).resolve(path))
+    Ok(exit)
 }
 
 /// How the worker is, and what a person should see to.

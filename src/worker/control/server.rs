@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::protocol::{self, Answer, Ask, Counters, Opening, Reply};
-use super::socket;
+use super::socket::{self, FileId};
 use crate::worker::{Candidate, Pick};
 
 /// Clients that something is carried out for at a time. Who only asks how the worker is needs no such place.
@@ -50,7 +50,7 @@ const NO_ROOM: Duration = Duration::from_millis(100);
 /// Carries out what clients want.
 pub trait Host: Send + Sync + 'static {
     /// Carries out a request on a thread of its own, and answers its exit code.
-    fn serve(&self, ask: Ask, client: &Client) -> u8;
+    fn serve(&self, opening: Opening, client: &Client) -> u8;
 }
 
 /// A client whose request is being carried out. Clones are the same client.
@@ -185,6 +185,7 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
 pub struct Server {
     listener: UnixListener,
     path: PathBuf,
+    bound: Option<FileId>,
 }
 
 impl Server {
@@ -197,7 +198,8 @@ impl Server {
         let path = std::path::absolute(path)?;
         let listener = socket::listen(&path)?;
         listener.set_nonblocking(true)?;
-        Ok(Self { listener: UnixListener::from_std(listener)?, path })
+        let bound = FileId::of(&path);
+        Ok(Self { listener: UnixListener::from_std(listener)?, path, bound })
     }
 
     /// Where it listens, from the root.
@@ -271,7 +273,10 @@ async fn all_end(clients: &mut JoinSet<()>, within: Duration) -> bool {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Whoever holds the lock next makes a socket anew.
+        // Whoever holds the lock next makes a socket anew, and may have done so here already.
+        if self.bound.is_none() || FileId::of(&self.path) != self.bound {
+            return;
+        }
         if let Err(error) = std::fs::remove_file(&self.path) {
             tracing::debug!("the control socket was not removed: {error}");
         }
@@ -358,7 +363,7 @@ fn talk(
     let cancel = client.cancel().clone();
     let listens = std::thread::spawn(move || listen(from, &sender, &cancel));
     // A fault of ours in one request is that request's end and no more.
-    let served = std::panic::AssertUnwindSafe(|| host.serve(opening.ask, &client));
+    let served = std::panic::AssertUnwindSafe(|| host.serve(opening, &client));
     let exit = std::panic::catch_unwind(served).unwrap_or_else(|_| {
         client.err("aboard: the worker could not carry this out, by a fault of its own; see its log\n");
         1
