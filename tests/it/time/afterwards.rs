@@ -205,10 +205,10 @@ fn runs_lists_the_due_instants_that_did_not_run_with_their_fate() {
 }
 
 #[test]
-fn a_run_by_hand_takes_the_place_of_a_scheduled_one() {
+fn a_run_by_hand_takes_the_place_of_a_scheduled_one_but_never_the_last() {
     let daily = "frequency = \"daily\"\ntime = \"09:00\"\ntimezone = \"UTC\"";
     let hand = shop::connection("hand", "regions = [\"eu-west-1\"]");
-    let file = file(&[("shop", daily)]).replace("parallel_runs = 8", "parallel_runs = 1") + &hand;
+    let file = file(&[("one", daily), ("other", daily)]).replace("parallel_runs = 8", "parallel_runs = 2") + &hand;
     let timed = Timed::new("2026-11-23T08:50:00Z", &file);
     let mut worker = timed.start();
     timed.sim.hold_at(1);
@@ -216,17 +216,18 @@ fn a_run_by_hand_takes_the_place_of_a_scheduled_one() {
     assert!(timed.sim.wait_until_held(Duration::from_secs(30)));
     to(&timed, NINE);
     let begun = std::time::Instant::now();
-    while timed.dues().is_empty() {
-        assert!(begun.elapsed() < LONG, "the instant gets its fate");
+    while (timed.dues().len(), timed.home.runs().len()) != (2, 2) {
+        assert!(begun.elapsed() < LONG, "both get their fate, one begins: {:#?}", timed.home.runs());
         std::thread::yield_now();
     }
     timed.sim.release();
     assert_eq!(by_hand.end().said.code, Some(0));
-    worker.wait_until_said_times(OVER, 2);
+    worker.wait_until_said_times(OVER, 3);
     worker.signal(Signal::SIGTERM);
     worker.end();
     let runs = timed.home.runs();
     let triggers: Vec<Trigger> = runs.iter().map(|run| run.trigger).collect();
-    assert_eq!(triggers, [Trigger::Manual, Trigger::Schedule]);
-    assert!(runs[1].started_at >= runs[0].finished_at.unwrap(), "{runs:#?}");
+    assert_eq!(triggers, [Trigger::Manual, Trigger::Schedule, Trigger::Schedule]);
+    let first_end = runs[..2].iter().filter_map(|run| run.finished_at).min().unwrap();
+    assert!(runs[2].started_at >= first_end, "{runs:#?}");
 }

@@ -15,11 +15,13 @@ use crate::schedule::Reason;
 use crate::worker::report::RunReport;
 
 impl Dispatcher {
-    /// Begins what waits, as far as there is room; runs by hand take places too.
+    /// Begins what waits, as far as there is room; runs by hand take places too, but for one:
+    /// somebody's question that nobody answers must not keep every schedule waiting.
     pub(super) fn start_runs(&mut self, now: DateTime<Utc>) {
         let config = self.service.config();
         let by_hand = self.service.0.by_hand.load(Relaxed);
-        while self.flights.len() + by_hand < config.limits.parallel_runs {
+        let room = config.limits.parallel_runs - by_hand.min(config.limits.parallel_runs.saturating_sub(1));
+        while self.flights.len() < room {
             let Some((name, job)) = self.queue.pop() else { return };
             let Some(connection) = config.connections.get(&name).cloned() else { continue };
             let Some(auto) = &connection.auto_onboard else { continue };
