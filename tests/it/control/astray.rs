@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::os::unix::net::UnixListener;
+use std::time::Instant;
 
 use aboard::registry::locks::{self, Locking};
 use nix::sys::signal::Signal;
 
 use super::{Beside, bare};
 use crate::support::shop::{self, schedules};
-use crate::support::{Running, Said};
+use crate::support::{LONG, Running, Said};
 
 const REGION: &str = r#"regions = ["eu-west-1"]"#;
 const BROKEN: &str = "[connections.shop]\nregoins = [\n";
@@ -26,6 +27,12 @@ fn elsewhere(registry: &str, runtime: bool) -> Beside {
     }
     let mut worker = Running::start(command);
     worker.wait_until_said("following");
+    // Which it keeps a moment after it says so.
+    let begun = Instant::now();
+    while !home.path(&format!("{registry}.last-good.toml")).exists() {
+        assert!(begun.elapsed() < LONG, "a copy of the good file is kept");
+        std::thread::yield_now();
+    }
     Beside { sim, home, worker }
 }
 

@@ -374,8 +374,8 @@ async fn after_the_end_whoever_asks_is_told_so() {
 
 #[tokio::test(start_paused = true)]
 async fn of_many_mistakes_the_first_are_told_recorded_and_kept() {
-    let mistakes = (0..150).map(|n| format!("key{n} = 1\n")).collect::<String>();
-    let world = World::started_with(&schedules(&["a"], "02:30"), &mistakes);
+    let mistakes: Vec<String> = (0..150).map(|n| format!("key{n} = 1\n")).collect();
+    let world = World::started_with(&schedules(&["a"], "02:30"), &mistakes.concat());
     let report = world.command().await;
     let state = world.reloads.state();
     let recorded = world.audit.lock().unwrap().last().unwrap().errors.clone();
