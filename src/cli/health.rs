@@ -1,18 +1,15 @@
 //! `health`: how the running worker is. It needs no schedule file that can be read.
 
-use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::args::{self, Format, Global};
-use super::client::{self, Worker};
+use super::client;
 use super::exit::{Exit, Failure};
 use super::fold;
 use super::output::{Output, count, when};
-use super::setup;
 use crate::worker::service::{Phase, ReloadState, Status};
 
 /// A dispatcher that has not gone round for so long has stopped; it does every two seconds.
@@ -24,7 +21,7 @@ pub(super) async fn health<W: Write>(
     asked: &args::Health,
     output: &mut Output<W>,
 ) -> Result<Exit, Failure> {
-    let Some(worker) = worker(global, Duration::ZERO).await? else { return Err(nobody(global)) };
+    let Some(worker) = client::find(global, Duration::ZERO).await? else { return Err(client::none(global)) };
     let status = worker.status(client::ANSWERS).await?;
     let (exit, reasons) = judge(&status);
     match global.output {
@@ -36,47 +33,6 @@ pub(super) async fn health<W: Write>(
         true => Ok(Exit::Failed),
         false => Ok(exit),
     }
-}
-
-/// The running worker, also where its schedule file cannot be read.
-///
-/// # Errors
-/// It is there and does not answer.
-pub(super) async fn worker(global: &Global, patience: Duration) -> Result<Option<Worker>, Failure> {
-    for place in &places(global) {
-        if let Some(worker) = client::worker_of(place, patience).await? {
-            return Ok(Some(worker));
-        }
-    }
-    // A file that does not say any more where the registry is must not make its worker seem dead.
-    let knows_registry = global.registry.is_some() || setup::load(global).is_ok();
-    Ok(if knows_registry { None } else { client::worker_of_service(&setup::file(global)) })
-}
-
-/// There is no worker.
-pub(super) fn nobody(global: &Global) -> Failure {
-    let place = places(global).first().map(|place| format!(" on {}", place.display())).unwrap_or_default();
-    Failure::failed(format!("no worker is running{place}"))
-}
-
-/// Where the worker's registry may be, the likeliest first.
-pub(super) fn places(global: &Global) -> Vec<PathBuf> {
-    let usual = || setup::default_registry(&setup::file(global));
-    match (&global.registry, setup::load(global)) {
-        (Some(named), _) => vec![named.clone()],
-        (None, Ok(loaded)) => vec![setup::registry_path(global, &loaded)],
-        // A file with a mistake may still say where the registry is.
-        (None, Err(_)) => named_in_broken(global).into_iter().chain([usual()]).collect(),
-    }
-}
-
-/// The registry that a file with mistakes elsewhere names.
-fn named_in_broken(global: &Global) -> Option<PathBuf> {
-    let file = setup::file(global);
-    let text = fs::read_to_string(&file).ok()?;
-    let table: toml::Table = text.parse().ok()?;
-    let path = table.get("registry")?.get("path")?.as_str()?;
-    Some(crate::config::Place::new(&file).resolve(path))
 }
 
 /// How the worker is, and what a person should see to.

@@ -28,6 +28,7 @@ mod naming;
 mod output;
 mod pause;
 mod pick;
+mod places;
 mod progress;
 mod registry;
 mod reload;
@@ -177,6 +178,9 @@ async fn by_worker_or_here<W: Write>(cli: &Cli, words: &[OsString], output: &mut
     let desk = Desk::own(&cli.global);
     match client::worker(&cli.global).await? {
         Some(worker) => {
+            if let Some(why) = client::bad_file(&cli.global) {
+                say(&format!("warning: {why}; the running worker goes on by what it had"));
+            }
             let call = client::call(&cli.global, words)?;
             worker.carry_out(&desk, call, hosted::ends_cleanly(&cli.command), output).await
         }

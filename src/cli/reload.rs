@@ -5,7 +5,6 @@ use std::io::Write;
 use super::args::{self, Format, Global};
 use super::client;
 use super::exit::{Exit, Failure};
-use super::health;
 use super::output::Output;
 use crate::worker::service::{ReloadReport, ReloadResult};
 
@@ -15,8 +14,8 @@ pub(super) async fn reload<W: Write>(
     asked: &args::Reload,
     output: &mut Output<W>,
 ) -> Result<Exit, Failure> {
-    let Some(worker) = health::worker(global, client::STARTS).await? else {
-        return Err(health::nobody(global).hint("the file counts when one starts"));
+    let Some(worker) = client::find(global, client::STARTS).await? else {
+        return Err(client::none(global).hint("the file counts when one starts"));
     };
     let name = worker.name();
     if let Some(report) = worker.reload(asked.wait, asked.accept, false, asked.timeout).await? {

@@ -13,8 +13,8 @@ use super::exit::{Exit, Failure};
 use super::hosted::Hosted;
 use super::output::when;
 use super::setup::Loaded;
-use super::signals;
 use super::start::Start;
+use super::{setup, signals};
 use crate::discovery::Aws;
 use crate::registry::Registry;
 use crate::registry::locks::{self, LockedBy, Locking};
@@ -31,6 +31,9 @@ pub(super) async fn run(global: &Global, asked: &args::Run, begun: Instant) -> R
     let hangup = hangup.map_err(|error| Failure::failed(format!("SIGHUP cannot be listened to: {error}")))?;
     let stop = CancellationToken::new();
     let _signals = signals::cancel_on_interrupt(stop.clone(), signals::STOPPING);
+    // Clients stand in other folders; a file that is not there is named as it was looked for.
+    let file = std::path::absolute(setup::file(global)).ok().filter(|file| file.exists());
+    let global = &Global { config: file.or_else(|| global.config.clone()), ..global.clone() };
     let Start { loaded, registry, refused } = Start::find(global, asked.allow_last_good)?;
     let registry = Registry::create_or_open(&registry)?;
     let lock = match locks::lock_worker(registry.path(), clock::now()) {

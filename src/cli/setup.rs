@@ -1,4 +1,6 @@
 //! What a command works with: the schedule file and the registry, found and opened.
+//!
+//! Where the registry may be while the file is bad, `places` knows.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,6 +8,7 @@ use std::sync::Arc;
 use super::args::Global;
 use super::exit::{Exit, Failure};
 use super::output::count;
+use super::places;
 use crate::config::{Config, Problem};
 use crate::environment;
 use crate::registry::{Reader, Registry, RegistryError, RegistryErrorKind};
@@ -144,9 +147,11 @@ pub(super) fn is_of_system(file: &Path) -> bool {
 /// # Errors
 /// There is none, or it cannot be opened.
 pub(super) fn open_to_read(global: &Global) -> Result<Reader, Failure> {
-    let path = match &global.registry {
-        Some(path) => path.clone(),
-        None => registry_path(global, &load(global)?),
+    let path = match (&global.registry, load(global)) {
+        (Some(path), _) => path.clone(),
+        (None, Ok(loaded)) => registry_path(global, &loaded),
+        // What was done is to be seen while the file is being mended.
+        (None, Err(bad)) => places::of_bad_file(global).into_iter().find(|place| place.exists()).ok_or(bad)?,
     };
     Ok(read(&path)?)
 }

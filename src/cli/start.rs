@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::Global;
 use super::exit::Failure;
-use super::health;
+use super::places;
 use super::setup::{self, Loaded};
 use crate::worker::service::source::{self, Fault};
 
@@ -35,7 +35,7 @@ impl Start {
             }
             Err(fault) => fault,
         };
-        let places = health::places(global);
+        let places = places::registries(global);
         let kept = places.iter().find(|place| source::last_good(place).exists());
         let failure = setup::refused(&fault, global.config.is_none());
         match (kept, allow_last_good) {

@@ -60,7 +60,7 @@ use watch::WatchTimes;
 pub struct Settings {
     /// The checked schedule file.
     pub config: Arc<Config>,
-    /// Where it is.
+    /// Where it is, from the root: clients stand elsewhere.
     pub file: PathBuf,
     /// The text that it was made from.
     pub text: Text,
@@ -139,7 +139,7 @@ impl Service {
         self.0.config.load_full()
     }
 
-    /// Where the schedule file is.
+    /// Where the schedule file is, from the root.
     #[must_use]
     pub fn file(&self) -> &Path {
         &self.0.file
@@ -341,6 +341,9 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         }
         None => None,
     };
+    if let Err(error) = lock.set_file(service.file()) {
+        tracing::warn!("the lock cannot tell which file the worker follows: {error}");
+    }
     let clients = control::open(&service, socket, &mut lock)
         .map(|server| tokio::spawn(control::serve(service.clone(), server, commands)));
     let mut dispatcher = Dispatcher::new(service.clone(), zones, mailbox).await?;

@@ -167,7 +167,7 @@ impl Prepared {
     /// Has it begin with a file that is not the one that it follows, because of this. The first look says so again, or finds it cured.
     pub fn begins_without_its_file(&mut self, fault: &Fault) {
         self.attempted = None;
-        let trouble = Trouble::new((self.clock)(), fault.kind(), &fault.headlines());
+        let trouble = Trouble::new((self.clock)(), fault.kind(), fault.headlines());
         self.state.send_modify(|state| {
             state.ok = false;
             state.trouble = Some(trouble);
@@ -438,10 +438,11 @@ impl<S: Swap> Reloader<S> {
         let start = if kind.prevents_start() { "; this file will not load at the next start" } else { "" };
         let (file, hash) = (self.followed.file.display(), seen.hash());
         tracing::warn!(trigger, by, hash, "rejected {file}, what was in force stays: {shown}{more}{start}");
+        let (errors, headlines) = (state::first(errors), state::first(headlines));
         self.state.send_modify(|state| {
             let since = state.trouble.as_ref().map_or(at, |trouble| trouble.since);
             state.ok = false;
-            state.trouble = Some(Trouble::new(since, kind, &headlines));
+            state.trouble = Some(Trouble::new(since, kind, headlines.clone()));
             state.attempted(at, asked.trigger, seen.hash(), result);
         });
         self.record(asked, at, seen, result, diff.as_ref(), headlines).await;

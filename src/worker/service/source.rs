@@ -256,6 +256,13 @@ pub fn last_good(registry: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// The registry that the copy at this path was kept for, if it is such a copy.
+#[must_use]
+pub fn kept_for(copy: &Path) -> Option<PathBuf> {
+    let name = copy.file_name()?.to_str()?.strip_suffix(LAST_GOOD)?;
+    Some(copy.with_file_name(name))
+}
+
 /// Loads the last good copy as if it stood at `file`, so that relative paths in it mean what they meant.
 ///
 /// # Errors
