@@ -218,6 +218,8 @@ pub struct Figures {
     pub clock_steps: u64,
     /// Runs of this process that have not ended.
     pub runs_in_flight: u64,
+    /// Tasks of the runtime that have not ended.
+    pub tasks: u64,
     /// Where the zone data comes from, and its version.
     pub zone_data: (String, String),
     /// How reloads went.

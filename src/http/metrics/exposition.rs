@@ -113,7 +113,8 @@ fn worker(page: &mut Page<'_>, figures: &Figures) -> fmt::Result {
     )?;
     page.family("aboard_clock_steps", MetricType::Counter, "Steps of the wall clock that were noticed.")?
         .encode_counter::<NoLabelSet, _, f64>(&figures.clock_steps, None)?;
-    page.gauge("aboard_runs_in_flight", "Runs of this process that have not ended.", float(figures.runs_in_flight))
+    page.gauge("aboard_runs_in_flight", "Runs of this process that have not ended.", float(figures.runs_in_flight))?;
+    page.gauge("aboard_tasks", "Tasks of the worker's runtime that have not ended.", float(figures.tasks))
 }
 
 fn health(page: &mut Page<'_>, degraded: &[&str]) -> fmt::Result {

@@ -38,6 +38,7 @@ fn figures() -> Figures {
         tick_age: 0.5,
         clock_steps: 4,
         runs_in_flight: 1,
+        tasks: 15,
         zone_data: ("system".to_owned(), "2026f".to_owned()),
         reload: ReloadFigures {
             successful: true,
@@ -72,6 +73,7 @@ async fn a_scrape_shows_every_figure_once() {
         "aboard_worker_tick_age_seconds 0.5",
         "aboard_clock_steps_total 4",
         "aboard_runs_in_flight 1.0",
+        "aboard_tasks 15.0",
         "aboard_apis{state=\"onboarded\"} 12.0",
         "aboard_deliveries{target=\"catalog\",state=\"dead\"} 1.0",
         "aboard_schedule_enabled{connection=\"payments\"} 1.0",

@@ -199,6 +199,7 @@ impl Ledger {
             tick_age: Duration::from_millis(status.tick_age_ms).as_secs_f64(),
             clock_steps: status.clock_steps,
             runs_in_flight: status.running.len() as u64,
+            tasks: status.tasks as u64,
             zone_data: (status.tz_source.clone(), status.tz_version.clone()),
             reload,
             connections,

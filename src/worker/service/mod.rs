@@ -32,6 +32,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
+use tokio::runtime::Handle;
 use tokio::signal::unix::Signal;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -123,6 +124,7 @@ struct Shared {
     stop: CancellationToken,
     by_hand: Arc<AtomicUsize>,
     manager: ServiceManager,
+    runtime: Handle,
 }
 
 /// What the dispatcher is told.
@@ -201,7 +203,8 @@ impl Service {
         let held = self.0.status.lock().unwrap_or_else(PoisonError::into_inner);
         let (status, ticked) = &*held;
         let age = u64::try_from(ticked.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Status { tick_age_ms: age, reload: Some(self.reload_state()), ..status.clone() }
+        let tasks = self.0.runtime.metrics().num_alive_tasks();
+        Status { tick_age_ms: age, tasks, reload: Some(self.reload_state()), ..status.clone() }
     }
 
     /// How the schedule file stands: what is in force, and why something else is not.
@@ -330,6 +333,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         stop: stop.clone(),
         by_hand: Arc::default(),
         manager: ServiceManager::from_environment(),
+        runtime: Handle::current(),
     }));
     let http = match http {
         Some((server, zones)) => {

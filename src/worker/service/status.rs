@@ -56,6 +56,9 @@ pub struct Status {
     pub running: Vec<RunInFlight>,
     /// Runs that wait for their turn.
     pub queued: usize,
+    /// Tasks of the runtime that have not ended: what comes and goes with runs, clients and requests, and nothing that only grows.
+    #[serde(default)]
+    pub tasks: usize,
     /// How often the clock jumped.
     pub clock_steps: u64,
     /// Where zone data comes from: `system` or `embedded`.

@@ -28,7 +28,7 @@ const SATURDAY: &str = "2026-11-21T15:00:00Z";
 const OFTEN: &str = "50,300,100";
 
 /// Neither events nor looks count before the test is over.
-const NEVER: &str = "3600000,3600000,3600000";
+pub(crate) const NEVER: &str = "3600000,3600000,3600000";
 
 /// What is said when a file is taken over, refused, and back.
 const RELOADED: &str = "reloaded ";
@@ -92,7 +92,7 @@ fn started(timed: &Timed, command: Command) -> Running {
     worker
 }
 
-fn hash(text: &str) -> String {
+pub(crate) fn hash(text: &str) -> String {
     Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {
         write!(hex, "{byte:02x}").unwrap();
         hex

@@ -105,6 +105,12 @@ impl Running {
         }
     }
 
+    /// Takes what it has said so far; what is waited for from now on is what it says later.
+    pub(crate) fn take_said(&mut self) -> String {
+        self.said.extend(self.stderr.try_iter().map(|line| line + "\n"));
+        std::mem::take(&mut self.said)
+    }
+
     /// Waits until it has said this on standard error, and gives the word that follows.
     pub(crate) fn word_after(&mut self, text: &str) -> String {
         self.wait_until_said(text);

@@ -6,6 +6,8 @@ mod afterwards;
 mod crowd;
 mod killed;
 mod owed;
+mod reloading;
+mod soak;
 mod steps;
 mod walk;
 

@@ -37,7 +37,7 @@ fn day_name(day: Weekday) -> &'static str {
 
 /// The first instant at which the zone's clocks show `local` or later, found minute by minute: what a person with a clock and a
 /// calendar would say.
-fn by_hand(zone: Tz, date: NaiveDate, time: NaiveTime) -> DateTime<Utc> {
+pub(super) fn by_hand(zone: Tz, date: NaiveDate, time: NaiveTime) -> DateTime<Utc> {
     let nominal = date.and_time(time);
     let mut instant = Utc.from_utc_datetime(&(nominal - TimeDelta::hours(16)));
     while zone.from_utc_datetime(&instant.naive_utc()).naive_local() < nominal {
