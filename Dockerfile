@@ -23,6 +23,8 @@ ENV ABOARD_CONFIG=/etc/aboard/schedules.toml \
 # The registry. The schedule file comes as a mounted directory, /etc/aboard: a single mounted file cannot be seen to change.
 VOLUME ["/var/lib/aboard"]
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD ["/usr/bin/aboard", "health"]
+# Whether it works, not whether a person should see to something: Swarm and others replace a container that is unhealthy, and one that
+# starts with a bad schedule file refuses it.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD ["/usr/bin/aboard", "health", "--live"]
 ENTRYPOINT ["/usr/bin/aboard"]
 CMD ["run"]

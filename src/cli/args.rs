@@ -26,8 +26,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 usage, invalid file or
 
 const RELOAD_CODES: &str = "Exit codes: 0 the file is in force, or without --wait the worker was told; 1 no worker, or no answer in time; 2 the file is not taken over.";
 
-const HEALTH_CODES: &str =
-    "Exit codes: 0 healthy; 1 no worker, or one that has stopped working; 3 it works and something needs a person.";
+const HEALTH_CODES: &str = "Exit codes: 0 healthy; 1 no worker, or one that has stopped working; 3 it works and something needs a person (0 with --live).";
 
 /// What all commands share.
 #[derive(Clone, Debug, Args)]
@@ -76,7 +75,7 @@ pub enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Follow the schedules until told to stop.
-    Run,
+    Run(Run),
     /// Validate the schedule file and list when each schedule is due.
     Check {
         /// How many due instants of each schedule.
@@ -121,7 +120,7 @@ pub enum Command {
     Reload(Reload),
     /// Say how the running worker is.
     #[command(after_help = HEALTH_CODES)]
-    Health,
+    Health(Health),
     /// List the registry.
     Apis(Apis),
     /// Say why one API is, or is not, onboarded.
@@ -256,6 +255,22 @@ pub struct Reload {
     /// How long to wait.
     #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = humantime::parse_duration)]
     pub timeout: Duration,
+}
+
+/// `run`.
+#[derive(Clone, Debug, Args)]
+pub struct Run {
+    /// Where the schedule file is bad or missing, start from the last one that was good, kept beside the registry.
+    #[arg(long)]
+    pub allow_last_good: bool,
+}
+
+/// `health`.
+#[derive(Clone, Debug, Args)]
+pub struct Health {
+    /// Only whether it works: 0 also where something needs a person, for probes that restart what they find dead.
+    #[arg(long)]
+    pub live: bool,
 }
 
 /// `audit`.

@@ -14,21 +14,28 @@ use super::exit::{Exit, Failure};
 use super::output::{Output, is_interactive};
 use super::pick::Terminal;
 use super::progress::Bar;
-use super::setup;
+use super::{places, setup};
+use crate::environment;
 use crate::registry::locks::{self, LockedBy};
-use crate::worker::control::{self, Answer, Ask, Call, Opening, Reply};
+use crate::worker::control::{self, Answer, Ask, Call, FileId, Opening, Reply};
 use crate::worker::service::{ReloadReport, Status};
 use crate::worker::{Candidate, Pick};
 
 /// A worker that has just started listens within this time.
 pub(super) const STARTS: Duration = Duration::from_secs(3);
+/// Where the control socket of a service that is configured under `/etc/aboard` is.
+const SYSTEM_RUNTIME: &str = "/run/aboard";
 const AGAIN: Duration = Duration::from_millis(50);
+/// A worker that is well says at once how it is.
+pub(super) const ANSWERS: Duration = Duration::from_secs(5);
 
 /// The running worker, ready to be told.
 #[derive(Debug)]
 pub(super) struct Worker {
     stream: UnixStream,
     holder: LockedBy,
+    /// The registry by which it was found.
+    registry: Option<FileId>,
 }
 
 /// The worker that has a command's registry, if any. A file that is not valid is no reason to look no further here: whoever
@@ -37,12 +44,47 @@ pub(super) struct Worker {
 /// # Errors
 /// It is there and does not answer.
 pub(super) async fn worker(global: &Global) -> Result<Option<Worker>, Failure> {
-    let path = match (&global.registry, setup::load(global)) {
-        (Some(path), _) => path.clone(),
-        (None, Ok(loaded)) => setup::registry_path(global, &loaded),
-        (None, Err(_)) => return Ok(None),
-    };
-    worker_of(&path, STARTS).await
+    find(global, STARTS).await
+}
+
+/// The same, which is given some time to listen.
+///
+/// # Errors
+/// It is there and does not answer.
+pub(super) async fn find(global: &Global, patience: Duration) -> Result<Option<Worker>, Failure> {
+    // Within its service a worker is found whatever becomes of its file.
+    let of_system = || setup::is_of_system(&setup::file(global)).then(|| SYSTEM_RUNTIME.into());
+    let runtime = environment::path("RUNTIME_DIRECTORY").or_else(of_system);
+    let runtime = runtime.and_then(|runtime| control::in_runtime(&runtime));
+    if let (None, Some(socket)) = (&global.registry, runtime)
+        && setup::load(global).is_err()
+        && let Ok(stream) = control::connect(&socket)
+    {
+        return Ok(Some(Worker {
+            stream,
+            holder: LockedBy { socket: Some(socket), ..LockedBy::default() },
+            registry: None,
+        }));
+    }
+    for place in places::registries(global) {
+        if let Some(worker) = worker_of(&place, patience).await? {
+            return Ok(Some(worker));
+        }
+    }
+    Ok(None)
+}
+
+/// No worker was found.
+pub(super) fn none(global: &Global) -> Failure {
+    let place = places::registries(global).first().map(|place| format!(" on {}", place.display())).unwrap_or_default();
+    Failure::failed(format!("no worker is running{place}"))
+}
+
+/// What a person should know about a schedule file that a worker's client finds and cannot use: its first mistake.
+pub(super) fn bad_file(global: &Global) -> Option<String> {
+    let is_needed = global.registry.is_none() || global.config.is_some() || setup::file(global).exists();
+    let bad = setup::load(global).err().filter(|_| is_needed && !global.quiet)?;
+    bad.message.lines().next().map(str::to_owned)
 }
 
 /// The worker of the registry at `path`, which is given some time to listen.
@@ -58,7 +100,7 @@ pub(super) async fn worker_of(path: &Path, patience: Duration) -> Result<Option<
         let Some(holder) = holder else { return Ok(None) };
         let answer = holder.socket.as_deref().map(control::connect);
         let refusal = match answer {
-            Some(Ok(stream)) => return Ok(Some(Worker { stream, holder })),
+            Some(Ok(stream)) => return Ok(Some(Worker { stream, holder, registry: FileId::of(path) })),
             Some(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => Some(error),
             Some(Err(_)) | None => None,
         };
@@ -218,7 +260,7 @@ impl Worker {
         Err(Failure::failed(format!("{worker} does not say how it is")))
     }
 
-    /// Has the worker read its file anew; with `wait` what came of it.
+    /// Has the worker read its file anew; with `wait` what came of it. `edited` says that this command has just changed it.
     ///
     /// # Errors
     /// It does not answer in time.
@@ -226,14 +268,21 @@ impl Worker {
         self,
         wait: bool,
         accept: bool,
+        edited: bool,
         within: Duration,
     ) -> Result<Option<ReloadReport>, Failure> {
-        let mut talk = self.ask(Ask::Reload { wait, accept }, Some(within))?;
+        let mut talk = self.ask(Ask::Reload { wait, accept, edited }, Some(within))?;
         let mut report = None;
         while let Some(answer) = talk.answers.recv().await {
             match answer {
                 Answer::Report(told) => report = Some(*told),
                 Answer::Err(text) => say_as_it_is(&text),
+                Answer::Exit(code) if code != 0 && report.is_none() => {
+                    return Err(Failure::failed(format!(
+                        "{} did not reload",
+                        named(&talk.holder).trim_end_matches(',')
+                    )));
+                }
                 Answer::Exit(_) if report.is_some() == wait => {
                     let understood = report.map(serde_json::from_value).transpose();
                     return understood
@@ -253,7 +302,7 @@ impl Worker {
     /// # Errors
     /// The worker went away.
     fn ask(self, ask: Ask, within: Option<Duration>) -> Result<Talk, Failure> {
-        let Self { stream, holder } = self;
+        let Self { stream, holder, registry } = self;
         let (sender, answers) = unbounded_channel();
         let mut talk = Talk { stream, holder, answers };
         let begin = || -> io::Result<()> {
@@ -270,7 +319,7 @@ impl Worker {
                     }
                 }
             });
-            talk.stream.write_all(&control::line(&Opening::new(ask))?)
+            talk.stream.write_all(&control::line(&Opening { registry, ..Opening::new(ask) })?)
         };
         match begin() {
             Ok(()) => Ok(talk),

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
+use super::after_edit::Followed;
 use super::args::{AddConnection, Connection as Action, Format, Global, Private};
 use super::confirm::{self, confirm};
 use super::editing::{Done, Draft};
@@ -29,7 +30,7 @@ pub(super) async fn connection<W: Write>(
     match action {
         Action::List => list(global, output),
         Action::Add(options) => Box::pin(add(global, options, output)).await,
-        Action::Remove { connection, yes } => remove(global, connection, *yes, output),
+        Action::Remove { connection, yes } => remove(global, connection, *yes, output).await,
     }
 }
 
@@ -84,13 +85,15 @@ async fn add<W: Write>(global: &Global, options: &AddConnection, output: &mut Ou
     if failed && text {
         return Err(untested(name));
     }
+    let mut followed = Followed::Nobody;
     if !failed {
         if !options.yes && confirm::is_possible() {
             let file = draft.file.name().display().to_string();
             confirm(diff::unified(&draft.file.text, &draft.text, &file, &file).trim_end(), "Add this connection?")?;
         }
         let changes = json!([{ "key": "connection", "from": null, "to": summary(connection) }]);
-        draft.write(global, &Done { connection: name, command: "connection add", file: draft.file.name(), changes })?;
+        let done = Done { connection: name, command: "connection add", file: draft.file.name(), changes };
+        followed = draft.write(global, &done).await?;
     }
     if text {
         let schedule =
@@ -109,9 +112,10 @@ async fn add<W: Write>(global: &Global, options: &AddConnection, output: &mut Ou
             "steps": steps.iter().map(test::document).collect::<Vec<Value>>(),
             "schedule": connection.auto_onboard.as_ref().map(documents::schedule_in_words),
             "next_due": present.next_due(Some(connection)),
+            "worker": followed.document(),
         }))?;
     }
-    if failed { Err(untested(name)) } else { Ok(Exit::Done) }
+    if failed { Err(untested(name)) } else { followed.end(global, &draft.file, output) }
 }
 
 fn untested(name: &str) -> Failure {
@@ -227,7 +231,12 @@ fn texts(texts: &[String]) -> Option<Written> {
     (!texts.is_empty()).then(|| Written::Texts(texts.to_vec()))
 }
 
-fn remove<W: Write>(global: &Global, connection: &str, yes: bool, output: &mut Output<W>) -> Result<Exit, Failure> {
+async fn remove<W: Write>(
+    global: &Global,
+    connection: &str,
+    yes: bool,
+    output: &mut Output<W>,
+) -> Result<Exit, Failure> {
     let draft = Draft::make(global, &Edit::RemoveConnection { connection: connection.to_owned() })?;
     draft.file.must_be_writable()?;
     if !yes {
@@ -236,18 +245,20 @@ fn remove<W: Write>(global: &Global, connection: &str, yes: bool, output: &mut O
     }
     let was = draft.before.as_ref().and_then(|config| config.connections.get(connection));
     let changes = json!([{ "key": "connection", "from": was.map(summary), "to": null }]);
-    draft.write(global, &Done { connection, command: "connection remove", file: draft.file.name(), changes })?;
+    let done = Done { connection, command: "connection remove", file: draft.file.name(), changes };
+    let followed = draft.write(global, &done).await?;
     match global.output {
         Format::Json => output.json(&json!({
             "connection": connection,
             "command": "connection remove",
             "file": draft.file.name(),
             "changed": true,
+            "worker": followed.document(),
         }))?,
         Format::Text | Format::Csv => {
             let file = draft.file.name().display();
             output.line(&format!("{connection}: removed from {file}; its history in the registry stays"))?;
         }
     }
-    Ok(Exit::Done)
+    followed.end(global, &draft.file, output)
 }

@@ -50,6 +50,16 @@ impl EditFile {
         &self.named
     }
 
+    /// Whether that is the same file.
+    pub(super) fn is(&self, file: &Path) -> bool {
+        file.canonicalize().is_ok_and(|file| file == self.real)
+    }
+
+    /// SHA-256 of what it said, in hex.
+    pub(super) fn hash(&self) -> &str {
+        &self.hash
+    }
+
     /// Refuses early what cannot be written anyway.
     ///
     /// # Errors

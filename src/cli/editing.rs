@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::after_edit::{self, Followed};
 use super::args::Global;
 use super::edit_file::EditFile;
 use super::exit::Failure;
 use super::setup::Loaded;
-use super::{after_edit, naming, setup};
+use super::{naming, setup};
 use crate::config::edit::{self, Edit, EditError};
 use crate::config::{self, Checked, Config, Place};
 use crate::worker::service::source::Text;
@@ -71,11 +72,11 @@ impl Draft {
         self.text != self.file.text
     }
 
-    /// Writes the file, writes down who did it, and tells the worker.
+    /// Writes the file, writes down who did it, and has the running worker follow it; answers what the worker made of it.
     ///
     /// # Errors
     /// The file cannot be written, or was changed meanwhile: then nothing was done.
-    pub(super) fn write(&self, global: &Global, done: &Done<'_>) -> Result<(), Failure> {
+    pub(super) async fn write(&self, global: &Global, done: &Done<'_>) -> Result<Followed, Failure> {
         let hash = self.file.replace(&self.text)?;
         let loaded = Loaded {
             config: Arc::new(self.after.clone()),
@@ -85,7 +86,7 @@ impl Draft {
         };
         let registry = setup::registry_path(global, &loaded);
         after_edit::record_edit(&registry, done, &hash);
-        Ok(())
+        Ok(after_edit::tell_worker(&registry, &self.file).await)
     }
 }
 

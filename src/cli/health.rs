@@ -1,62 +1,38 @@
 //! `health`: how the running worker is. It needs no schedule file that can be read.
 
-use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::args::{Format, Global};
+use super::args::{self, Format, Global};
 use super::client;
 use super::exit::{Exit, Failure};
 use super::fold;
 use super::output::{Output, count, when};
-use super::setup;
 use crate::worker::service::{Phase, ReloadState, Status};
 
 /// A dispatcher that has not gone round for so long has stopped; it does every two seconds.
 const STOPPED: Duration = Duration::from_secs(30);
 
-/// A worker that is well answers at once.
-const ANSWERS: Duration = Duration::from_secs(5);
-
 /// Asks the worker how it is.
-pub(super) async fn health<W: Write>(global: &Global, output: &mut Output<W>) -> Result<Exit, Failure> {
-    let places = places(global);
-    for place in &places {
-        if let Some(worker) = client::worker_of(place, Duration::ZERO).await? {
-            let status = worker.status(ANSWERS).await?;
-            let (exit, reasons) = judge(&status);
-            match global.output {
-                Format::Json => output.json(&document(&status, exit, &reasons))?,
-                Format::Text | Format::Csv => show(&status, exit, &reasons, output)?,
-            }
-            return Ok(exit);
-        }
+pub(super) async fn health<W: Write>(
+    global: &Global,
+    asked: &args::Health,
+    output: &mut Output<W>,
+) -> Result<Exit, Failure> {
+    let Some(worker) = client::find(global, Duration::ZERO).await? else { return Err(client::none(global)) };
+    let status = worker.status(client::ANSWERS).await?;
+    let (exit, reasons) = judge(&status);
+    match global.output {
+        Format::Json => output.json(&document(&status, exit, &reasons))?,
+        Format::Text | Format::Csv => show(&status, exit, &reasons, output)?,
     }
-    let place = places.first().map(|place| format!(" on {}", place.display())).unwrap_or_default();
-    Err(Failure::failed(format!("no worker is running{place}")))
-}
-
-/// Where the worker's registry may be, the likeliest first.
-pub(super) fn places(global: &Global) -> Vec<PathBuf> {
-    let usual = || setup::default_registry(&setup::file(global));
-    match (&global.registry, setup::load(global)) {
-        (Some(named), _) => vec![named.clone()],
-        (None, Ok(loaded)) => vec![setup::registry_path(global, &loaded)],
-        // A file with a mistake may still say where the registry is.
-        (None, Err(_)) => named_in_broken(global).into_iter().chain([usual()]).collect(),
+    match asked.live {
+        true if is_live(&status) => Ok(Exit::Done),
+        true => Ok(Exit::Failed),
+        false => Ok(exit),
     }
-}
-
-/// The registry that a file with mistakes elsewhere names.
-fn named_in_broken(global: &Global) -> Option<PathBuf> {
-    let file = setup::file(global);
-    let text = fs::read_to_string(&file).ok()?;
-    let table: toml::Table = text.parse().ok()?;
-    let path = table.get("registry")?.get("path")?.as_str()?;
-    Some(crate::config::Place::new(&file).resolve(path))
 }
 
 /// How the worker is, and what a person should see to.
@@ -87,6 +63,15 @@ fn judge(status: &Status) -> (Exit, Vec<String>) {
     }
 }
 
+/// Whether the dispatcher goes round; one that stops waits for its runs, however long they take to their next commit.
+fn is_live(status: &Status) -> bool {
+    match status.phase {
+        Phase::Starting => false,
+        Phase::Stopping => true,
+        Phase::Running | Phase::WaitingForClock => Duration::from_millis(status.tick_age_ms) <= STOPPED,
+    }
+}
+
 fn word(exit: Exit) -> &'static str {
     match exit {
         Exit::Done => "healthy",
@@ -99,6 +84,7 @@ fn document(status: &Status, exit: Exit, reasons: &[String]) -> Value {
     let mut document = serde_json::to_value(status).unwrap_or_default();
     document["health"] = word(exit).replace(' ', "_").into();
     document["reasons"] = reasons.into();
+    document["live"] = is_live(status).into();
     document
 }
 
@@ -137,15 +123,15 @@ mod tests {
     fn a_worker_that_does_not_go_round_is_not_working_and_one_in_trouble_is_degraded() {
         let well = Status { phase: Phase::Running, ..Status::default() };
         assert_eq!(judge(&well), (Exit::Done, vec![]));
-        for (status, exit) in [
-            (Status { tick_age_ms: 31_000, ..well.clone() }, Exit::Failed),
-            (Status { phase: Phase::Starting, ..well.clone() }, Exit::Failed),
-            (Status { phase: Phase::Stopping, ..well.clone() }, Exit::Failed),
-            (Status { phase: Phase::WaitingForClock, ..well.clone() }, Exit::Partly),
-            (Status { trouble: Some("the disk is full".to_owned()), ..well.clone() }, Exit::Partly),
+        for (status, exit, live) in [
+            (Status { tick_age_ms: 31_000, ..well.clone() }, Exit::Failed, false),
+            (Status { phase: Phase::Starting, ..well.clone() }, Exit::Failed, false),
+            (Status { phase: Phase::Stopping, ..well.clone() }, Exit::Failed, true),
+            (Status { phase: Phase::WaitingForClock, ..well.clone() }, Exit::Partly, true),
+            (Status { trouble: Some("the disk is full".to_owned()), ..well.clone() }, Exit::Partly, true),
         ] {
             let (judged, reasons) = judge(&status);
-            assert_eq!((judged, reasons.len()), (exit, 1), "{status:?}");
+            assert_eq!((judged, reasons.len(), is_live(&status)), (exit, 1, live), "{status:?}");
         }
     }
 }

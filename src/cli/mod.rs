@@ -28,6 +28,7 @@ mod naming;
 mod output;
 mod pause;
 mod pick;
+mod places;
 mod progress;
 mod registry;
 mod reload;
@@ -37,6 +38,7 @@ mod schedule;
 mod schedule_keys;
 mod setup;
 mod signals;
+mod start;
 mod summary;
 mod support;
 mod test;
@@ -68,7 +70,7 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
             return if error.use_stderr() || shown.is_err() { Exit::Usage } else { Exit::Done };
         }
     };
-    let usual = if matches!(cli.command, Command::Run) { Usual::Runs } else { Usual::Warnings };
+    let usual = if matches!(cli.command, Command::Run(_)) { Usual::Runs } else { Usual::Warnings };
     logging::start(&cli.global, usual);
     #[cfg(debug_assertions)]
     if let Err(failure) = arm_crash() {
@@ -153,15 +155,15 @@ async fn carry_out<W: Write>(
         .hint("use -o text or -o json"));
     }
     match command {
-        Command::Run => run::run(global, begun).await,
+        Command::Run(asked) => run::run(global, asked, begun).await,
         Command::Check { next } => check::check(global, *next, output),
         Command::Audit(asked) => audit::audit(global, asked, output),
         Command::Reload(asked) => reload::reload(global, asked, output).await,
-        Command::Health => health::health(global, output).await,
+        Command::Health(asked) => health::health(global, asked, output).await,
         Command::Apis(filters) => listing::apis(global, filters, output),
         Command::Explain { api } => explain::explain(global, api, output),
         Command::Runs { id, connection, limit } => runs::runs(global, *id, connection.as_deref(), *limit, output),
-        Command::Schedule(action) => schedule::schedule(global, action, output),
+        Command::Schedule(action) => schedule::schedule(global, action, output).await,
         Command::Connection(action) => connection::connection(global, action, output).await,
         Command::Registry(action) => registry::registry(global, action, output),
         Command::Schema => support::schema(output),
@@ -176,6 +178,9 @@ async fn by_worker_or_here<W: Write>(cli: &Cli, words: &[OsString], output: &mut
     let desk = Desk::own(&cli.global);
     match client::worker(&cli.global).await? {
         Some(worker) => {
+            if let Some(why) = client::bad_file(&cli.global) {
+                say(&format!("warning: {why}; the running worker goes on by what it had"));
+            }
             let call = client::call(&cli.global, words)?;
             worker.carry_out(&desk, call, hosted::ends_cleanly(&cli.command), output).await
         }

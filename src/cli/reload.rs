@@ -5,7 +5,6 @@ use std::io::Write;
 use super::args::{self, Format, Global};
 use super::client;
 use super::exit::{Exit, Failure};
-use super::health;
 use super::output::Output;
 use crate::worker::service::{ReloadReport, ReloadResult};
 
@@ -15,21 +14,17 @@ pub(super) async fn reload<W: Write>(
     asked: &args::Reload,
     output: &mut Output<W>,
 ) -> Result<Exit, Failure> {
-    let places = health::places(global);
-    for place in &places {
-        if let Some(worker) = client::worker_of(place, client::STARTS).await? {
-            let name = worker.name();
-            if let Some(report) = worker.reload(asked.wait, asked.accept, asked.timeout).await? {
-                return show(global, &report, output);
-            }
-            if global.output == Format::Text && !global.quiet {
-                output.line(&format!("{name} was told"))?;
-            }
-            return Ok(Exit::Done);
-        }
+    let Some(worker) = client::find(global, client::STARTS).await? else {
+        return Err(client::none(global).hint("the file counts when one starts"));
+    };
+    let name = worker.name();
+    if let Some(report) = worker.reload(asked.wait, asked.accept, false, asked.timeout).await? {
+        return show(global, &report, output);
     }
-    let place = places.first().map(|place| format!(" on {}", place.display())).unwrap_or_default();
-    Err(Failure::failed(format!("no worker is running{place}")).hint("the file counts when one starts"))
+    if global.output == Format::Text && !global.quiet {
+        output.line(&format!("{name} was told"))?;
+    }
+    Ok(Exit::Done)
 }
 
 fn show<W: Write>(global: &Global, report: &ReloadReport, output: &mut Output<W>) -> Result<Exit, Failure> {

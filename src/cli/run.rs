@@ -8,10 +8,12 @@ use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
-use super::args::Global;
+use super::args::{self, Global};
 use super::exit::{Exit, Failure};
 use super::hosted::Hosted;
 use super::output::when;
+use super::setup::Loaded;
+use super::start::Start;
 use super::{setup, signals};
 use crate::discovery::Aws;
 use crate::registry::Registry;
@@ -23,12 +25,17 @@ use crate::zones::ZoneData;
 use crate::{clock, environment};
 
 /// Follows the schedules until it is told to stop.
-pub(super) async fn run(global: &Global, begun: Instant) -> Result<Exit, Failure> {
+pub(super) async fn run(global: &Global, asked: &args::Run, begun: Instant) -> Result<Exit, Failure> {
     // First of all: the kernel keeps from process 1, which this is in a container, what it has no handler for.
+    let hangup = signals::hangup();
+    let hangup = hangup.map_err(|error| Failure::failed(format!("SIGHUP cannot be listened to: {error}")))?;
     let stop = CancellationToken::new();
     let _signals = signals::cancel_on_interrupt(stop.clone(), signals::STOPPING);
-    let loaded = setup::load_and_warn(global)?;
-    let registry = Registry::create_or_open(&setup::registry_path(global, &loaded))?;
+    // Clients stand in other folders; a file that is not there is named as it was looked for.
+    let file = std::path::absolute(setup::file(global)).ok().filter(|file| file.exists());
+    let global = &Global { config: file.or_else(|| global.config.clone()), ..global.clone() };
+    let Start { loaded, registry, refused } = Start::find(global, asked.allow_last_good)?;
+    let registry = Registry::create_or_open(&registry)?;
     let lock = match locks::lock_worker(registry.path(), clock::now()) {
         Ok(Locking::Taken(lock)) => lock,
         Ok(Locking::Held(holder)) => return Err(second(&registry, &holder)),
@@ -37,7 +44,7 @@ pub(super) async fn run(global: &Global, begun: Instant) -> Result<Exit, Failure
             return Err(Failure::failed(cannot).hint("the folder of the registry must be writable"));
         }
     };
-    let setup::Loaded { config, file, warnings, text } = loaded;
+    let Loaded { config, file, warnings, text } = loaded;
     let aws = Aws::new(&config.network, &config.limits, config.connections.len()).await?;
     let socket = control::place(registry.path(), environment::path("RUNTIME_DIRECTORY").as_deref());
     let settings = Settings {
@@ -45,6 +52,7 @@ pub(super) async fn run(global: &Global, begun: Instant) -> Result<Exit, Failure
         file,
         text,
         warnings,
+        refused,
         watch: watch_times()?,
         registry,
         lock,
@@ -53,6 +61,7 @@ pub(super) async fn run(global: &Global, begun: Instant) -> Result<Exit, Failure
         clock: clock::now,
         socket,
         commands: Arc::new(Hosted),
+        hangup,
         begun,
     };
     service::serve(settings, stop).await.map_err(failure)?;
@@ -91,8 +100,6 @@ fn second(registry: &Registry, holder: &LockedBy) -> Failure {
 fn failure(error: ServeError) -> Failure {
     match error {
         ServeError::Registry(error) => error.into(),
-        error @ (ServeError::Alarm(_) | ServeError::Http(_) | ServeError::Signal(_)) => {
-            Failure::failed(error.to_string())
-        }
+        error @ (ServeError::Alarm(_) | ServeError::Http(_)) => Failure::failed(error.to_string()),
     }
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
+use super::after_edit::Followed;
 use super::args::{Format, Global, Schedule, SetSchedule};
 use super::confirm::confirm;
 use super::desk::Desk;
@@ -19,7 +20,11 @@ use crate::config::{AutoOnboard, Config, Connection};
 use crate::worker::documents;
 
 /// Carries out one of the commands.
-pub(super) fn schedule<W: Write>(global: &Global, action: &Schedule, output: &mut Output<W>) -> Result<Exit, Failure> {
+pub(super) async fn schedule<W: Write>(
+    global: &Global,
+    action: &Schedule,
+    output: &mut Output<W>,
+) -> Result<Exit, Failure> {
     match action {
         Schedule::Show { which, next } => {
             let desk = Desk::own(global);
@@ -30,20 +35,20 @@ pub(super) fn schedule<W: Write>(global: &Global, action: &Schedule, output: &mu
             }
             Ok(Exit::Done)
         }
-        Schedule::Set(options) => set(global, options, output),
+        Schedule::Set(options) => set(global, options, output).await,
         Schedule::Enable { connection } => {
             let edit = Edit::Enable { connection: connection.clone(), on: true };
-            Change { connection, edit, command: "schedule enable", asks: None }.carry_out(global, output)
+            Change { connection, edit, command: "schedule enable", asks: None }.carry_out(global, output).await
         }
         Schedule::Disable { connection, yes } => {
             let edit = Edit::Enable { connection: connection.clone(), on: false };
             let asks = (!yes).then_some("Disable this schedule?");
-            Change { connection, edit, command: "schedule disable", asks }.carry_out(global, output)
+            Change { connection, edit, command: "schedule disable", asks }.carry_out(global, output).await
         }
         Schedule::Remove { connection, yes } => {
             let edit = Edit::RemoveSchedule { connection: connection.clone() };
             let asks = (!yes).then_some("Remove this schedule from the file?");
-            Change { connection, edit, command: "schedule remove", asks }.carry_out(global, output)
+            Change { connection, edit, command: "schedule remove", asks }.carry_out(global, output).await
         }
     }
 }
@@ -95,7 +100,7 @@ fn key_document(state: &KeyState) -> Value {
     json!({ "key": key, "value": value.as_deref().and_then(edit::json_of), "default": is_default })
 }
 
-fn set<W: Write>(global: &Global, options: &SetSchedule, output: &mut Output<W>) -> Result<Exit, Failure> {
+async fn set<W: Write>(global: &Global, options: &SetSchedule, output: &mut Output<W>) -> Result<Exit, Failure> {
     let SetSchedule { connection, keys, dry_run } = options;
     let settings = schedule_keys::settings(keys)?;
     if settings.is_empty() {
@@ -104,7 +109,7 @@ fn set<W: Write>(global: &Global, options: &SetSchedule, output: &mut Output<W>)
     }
     let edit = Edit::Set { connection: connection.clone(), settings };
     if !dry_run {
-        return Change { connection, edit, command: "schedule set", asks: None }.carry_out(global, output);
+        return Change { connection, edit, command: "schedule set", asks: None }.carry_out(global, output).await;
     }
     let draft = Draft::make(global, &edit)?;
     let name = draft.file.name().display().to_string();
@@ -132,22 +137,27 @@ struct Change<'a> {
 }
 
 impl Change<'_> {
-    fn carry_out<W: Write>(&self, global: &Global, output: &mut Output<W>) -> Result<Exit, Failure> {
+    async fn carry_out<W: Write>(&self, global: &Global, output: &mut Output<W>) -> Result<Exit, Failure> {
         let Self { connection, edit, command, asks } = self;
         let draft = Draft::make(global, edit)?;
+        let mut followed = Followed::Nobody;
         if draft.changes() {
             draft.file.must_be_writable()?;
             if let Some(question) = asks {
                 confirm(&what_stops(draft.before.as_ref(), connection), question)?;
             }
             let changes = schedule_keys::document(&changed(&draft, connection));
-            draft.write(global, &Done { connection, command, file: draft.file.name(), changes })?;
+            followed = draft.write(global, &Done { connection, command, file: draft.file.name(), changes }).await?;
         }
         match global.output {
-            Format::Json => output.json(&document(&draft, connection, command))?,
+            Format::Json => {
+                let mut document = document(&draft, connection, command);
+                document["worker"] = followed.document();
+                output.json(&document)?;
+            }
             Format::Text | Format::Csv => tell(&draft, connection, output)?,
         }
-        Ok(Exit::Done)
+        followed.end(global, &draft.file, output)
     }
 }
 
@@ -214,5 +224,6 @@ fn document(draft: &Draft, connection: &str, command: &str) -> Value {
         "enabled": after.and_then(auto).is_some_and(|auto| auto.enabled),
         "previous_next_due": present.next_due(before),
         "next_due": present.next_due(after),
+        "worker": null,
     })
 }

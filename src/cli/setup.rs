@@ -1,4 +1,6 @@
 //! What a command works with: the schedule file and the registry, found and opened.
+//!
+//! Where the registry may be while the file is bad, `places` knows.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,6 +8,7 @@ use std::sync::Arc;
 use super::args::Global;
 use super::exit::{Exit, Failure};
 use super::output::count;
+use super::places;
 use crate::config::{Config, Problem};
 use crate::environment;
 use crate::registry::{Reader, Registry, RegistryError, RegistryErrorKind};
@@ -31,6 +34,24 @@ pub(super) struct Loaded {
     pub(super) text: source::Text,
 }
 
+impl Loaded {
+    /// What was read from `file`, or stands in for it.
+    pub(super) fn new(file: PathBuf, loaded: source::Loaded) -> Self {
+        let source::Loaded { config, warnings, text } = loaded;
+        let warnings = warnings.iter().map(ToString::to_string).collect();
+        Self { config: Arc::new(config), file, warnings, text }
+    }
+
+    /// Says what is suspicious in it.
+    pub(super) fn warn(&self, global: &Global) {
+        if !global.quiet {
+            for warning in &self.warnings {
+                super::say(&format!("warning: {warning}"));
+            }
+        }
+    }
+}
+
 /// Where the schedule file is.
 #[must_use]
 pub(super) fn file(global: &Global) -> PathBuf {
@@ -45,16 +66,13 @@ pub(super) fn file(global: &Global) -> PathBuf {
 pub(super) fn load(global: &Global) -> Result<Loaded, Failure> {
     let file = file(global);
     match source::load(&file) {
-        Ok(source::Loaded { config, warnings, text }) => {
-            let warnings = warnings.iter().map(ToString::to_string).collect();
-            Ok(Loaded { config: Arc::new(config), file, warnings, text })
-        }
+        Ok(loaded) => Ok(Loaded::new(file, loaded)),
         Err(fault) => Err(refused(&fault, global.config.is_none())),
     }
 }
 
 /// Every mistake with its place, and their number last, where a person looks first.
-fn refused(fault: &Fault, looked_for: bool) -> Failure {
+pub(super) fn refused(fault: &Fault, looked_for: bool) -> Failure {
     match fault {
         Fault::Invalid { .. } => {
             let mut message = fault.errors();
@@ -81,11 +99,7 @@ pub(super) fn rejected(problems: &[Problem], what: &str) -> Failure {
 /// As [`load`].
 pub(super) fn load_and_warn(global: &Global) -> Result<Loaded, Failure> {
     let loaded = load(global)?;
-    if !global.quiet {
-        for warning in &loaded.warnings {
-            super::say(&format!("warning: {warning}"));
-        }
-    }
+    loaded.warn(global);
     Ok(loaded)
 }
 
@@ -115,11 +129,17 @@ pub(super) fn default_registry(file: &Path) -> PathBuf {
     let state = environment::path("STATE_DIRECTORY");
     let state = state.and_then(|list| list.to_string_lossy().split(':').next().map(PathBuf::from));
     let folder = state.unwrap_or_else(|| match file.parent() {
-        Some(parent) if parent == Path::new("/etc/aboard") => PathBuf::from(SYSTEM_STATE),
+        Some(_) if is_of_system(file) => PathBuf::from(SYSTEM_STATE),
         Some(parent) => parent.to_owned(),
         None => PathBuf::new(),
     });
     folder.join(REGISTRY_FILE)
+}
+
+/// Whether a schedule file is that of the machine's service.
+#[must_use]
+pub(super) fn is_of_system(file: &Path) -> bool {
+    file.parent().is_some_and(|parent| parent == Path::new("/etc/aboard"))
 }
 
 /// Opens the registry of a command that only looks at it; the schedule file is not needed where the registry is named.
@@ -127,9 +147,11 @@ pub(super) fn default_registry(file: &Path) -> PathBuf {
 /// # Errors
 /// There is none, or it cannot be opened.
 pub(super) fn open_to_read(global: &Global) -> Result<Reader, Failure> {
-    let path = match &global.registry {
-        Some(path) => path.clone(),
-        None => registry_path(global, &load(global)?),
+    let path = match (&global.registry, load(global)) {
+        (Some(path), _) => path.clone(),
+        (None, Ok(loaded)) => registry_path(global, &loaded),
+        // What was done is to be seen while the file is being mended.
+        (None, Err(bad)) => places::of_bad_file(global).into_iter().find(|place| place.exists()).ok_or(bad)?,
     };
     Ok(read(&path)?)
 }

@@ -1,6 +1,8 @@
-//! Ctrl-C and SIGTERM: the first ends runs cleanly, the second ends the process.
+//! Ctrl-C and SIGTERM: the first ends runs cleanly, the second ends the process. SIGHUP: the worker reads its file anew.
 
-use tokio::signal::unix::{SignalKind, signal};
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Exit;
@@ -23,11 +25,10 @@ pub(super) const STOPPING: &str = "stopping: runs in flight come to their next c
 
 /// Cancels on the first SIGINT or SIGTERM; the next one ends the process on the spot, with the exit code of an interrupted command.
 pub(super) fn cancel_on_interrupt(cancel: CancellationToken, message: &'static str) -> Watch {
+    // Not in the task, which begins when a thread has time for it: until then a signal would end the process.
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     Watch(tokio::spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
-            return;
-        };
+        let (Ok(mut interrupt), Ok(mut terminate)) = signals else { return };
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
@@ -41,6 +42,11 @@ pub(super) fn cancel_on_interrupt(cancel: CancellationToken, message: &'static s
         // Nothing is lost: a commit is one transaction, and the next start marks the run as interrupted.
         stop();
     }))
+}
+
+/// Begins to listen to SIGHUP; until then it ends the process. What comes before somebody receives is kept, as one.
+pub(super) fn hangup() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
 }
 
 #[expect(

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 
 use super::pattern::{Filter, Patterns};
 use crate::inventory::ScopeState;
@@ -438,7 +439,8 @@ pub struct AutoOnboard {
 }
 
 /// Which local times are due.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Recurrence {
     /// Every day.
     Daily {
@@ -467,7 +469,8 @@ pub enum Recurrence {
 }
 
 /// A day that every month has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MonthDay {
     /// 1–28.
     Day(u8),

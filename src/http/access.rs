@@ -40,10 +40,16 @@ async fn judge(site: &Site, head: &Parts) -> Result<(), Problem> {
     let write = !matches!(head.method, Method::GET | Method::HEAD);
     let presented = presented(&head.headers);
     let loopback = site.listen.ip().to_canonical().is_loopback();
-    // A scraper with an old token may still scrape.
+    let foreign = loopback && !addressed_locally(head);
+    // A scraper with an old token may still scrape, and one that comes through a proxy, with a name that is not ours, by the right one.
     let verdict = match presented {
-        _ if open => Verdict::Nothing,
         Presented::Nothing => Verdict::Nothing,
+        _ if open && !foreign => Verdict::Nothing,
+        Presented::Garbled if open => Verdict::Nothing,
+        Presented::Token(token) if open => match verify(site, token).await {
+            Ok(Verdict::Right) => Verdict::Right,
+            _ => Verdict::Nothing,
+        },
         Presented::Garbled => Verdict::Wrong,
         Presented::Token(token) => verify(site, token).await?,
     };
@@ -52,7 +58,7 @@ async fn judge(site: &Site, head: &Parts) -> Result<(), Problem> {
         Verdict::Wrong => return Err(Problem::new("unauthorized", "the token is not the right one").hint(SEND)),
         Verdict::Nothing | Verdict::NoneConfigured => {}
     }
-    if loopback && !addressed_locally(head) {
+    if foreign {
         return Err(Problem::new("misdirected", "this address is not for that host name")
             .hint("ask by IP address or as localhost, or show the token"));
     }

@@ -1,7 +1,6 @@
 //! What goes back: JSON, errors with a kind, and the headers that every answer carries.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode, Uri};
@@ -10,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::backend::{Listing, Refusal, RefusalKind};
+use super::routes;
 
 /// An answer that is no success: `{error: {kind, message, hint}}`.
 #[derive(Clone, Debug)]
@@ -115,7 +115,7 @@ pub(super) async fn finish(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = next.run(request).await;
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        response = method_not_allowed(&method, &path, &response);
+        response = method_not_allowed(&method, &path);
     }
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -123,13 +123,8 @@ pub(super) async fn finish(request: Request, next: Next) -> Response {
     response
 }
 
-fn method_not_allowed(method: &Method, path: &str, router: &Response<Body>) -> Response {
-    let allow = router.headers().get(header::ALLOW).cloned();
-    let allowed = allow.as_ref().and_then(|allow| allow.to_str().ok()).unwrap_or_default();
+fn method_not_allowed(method: &Method, path: &str) -> Response {
+    // The router adds the header `Allow` outside of us.
     let problem = Problem::new("method_not_allowed", format!("{method} does nothing at {path}"));
-    let mut response = problem.hint(format!("what does: {allowed}")).into_response();
-    if let Some(allow) = allow {
-        response.headers_mut().insert(header::ALLOW, allow);
-    }
-    response
+    problem.hint(format!("what does: {}", routes::methods(path).join(", "))).into_response()
 }

@@ -75,8 +75,33 @@ pub struct Health {
     pub tick_age: f64,
     /// The registry is open and a schedule file was loaded.
     pub ready: bool,
-    /// What a person should look at, one word each, such as `file_rejected`: it is shown to whoever asks, without a token.
-    pub degraded: Vec<String>,
+    /// What a person should look at, one of [`Health::DEGRADED`] each: it is shown to whoever asks, without a token.
+    pub degraded: Vec<&'static str>,
+}
+
+impl Health {
+    /// The clock shows a time at which it cannot be, so that nothing is planned.
+    pub const WAITING_FOR_CLOCK: &str = "waiting_for_clock";
+    /// The registry cannot be read or written.
+    pub const REGISTRY_TROUBLE: &str = "registry_trouble";
+    /// The schedule file has mistakes; what was in force stays.
+    pub const FILE_REJECTED: &str = "file_rejected";
+    /// The schedule file is empty or removes most connections, which somebody has to say is meant; what was in force stays.
+    pub const NEEDS_ACCEPT: &str = "needs_accept";
+    /// The schedule file was replaced where that cannot be seen.
+    pub const FILE_DETACHED: &str = "file_detached";
+    /// Settings of the schedule file wait for a restart.
+    pub const NEEDS_RESTART: &str = "needs_restart";
+
+    /// Every word of [`Health::degraded`].
+    pub const DEGRADED: [&str; 6] = [
+        Self::WAITING_FOR_CLOCK,
+        Self::REGISTRY_TROUBLE,
+        Self::FILE_REJECTED,
+        Self::NEEDS_ACCEPT,
+        Self::FILE_DETACHED,
+        Self::NEEDS_RESTART,
+    ];
 }
 
 /// Which part of a list is wanted.
@@ -231,7 +256,7 @@ pub struct ConnectionFigures {
     pub paused: bool,
     /// When its schedule is due next.
     pub next_due: Option<DateTime<Utc>>,
-    /// Since when the schedule in use is followed.
+    /// Since when the schedule in use is followed, or since the end of its last pause where that is later.
     pub since: Option<DateTime<Utc>>,
     /// The longest time between two of its next due instants, in seconds.
     pub interval: Option<f64>,

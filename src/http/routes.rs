@@ -87,6 +87,17 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .with_state(site)
 }
 
+/// The methods that do something at a path.
+pub(super) fn methods(path: &str) -> Vec<&'static str> {
+    let leads_here = |route: &str| {
+        let mut parts = path.split('/');
+        route.split('/').all(|part| parts.next().is_some_and(|given| part.starts_with('{') || part == given))
+            && parts.next().is_none()
+    };
+    let here = ROUTES.iter().filter(|(_, route)| leads_here(route));
+    here.flat_map(|(method, _)| if *method == "get" { &["GET", "HEAD"][..] } else { &["POST"] }).copied().collect()
+}
+
 async fn nothing(uri: Uri) -> Problem {
     let paths = ROUTES.map(|(_, path)| path);
     let problem = Problem::new("not_found", format!("there is nothing at {}", uri.path()));

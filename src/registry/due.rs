@@ -22,7 +22,7 @@ pub const WRONG_CLOCK: TimeDelta = TimeDelta::hours(26);
 /// When a connection's schedule as it stands began.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScheduleState {
-    /// Tells apart schedules that name different instants.
+    /// What it names; the same text for the same instants.
     pub definition: String,
     /// Nothing that was due at or before it is owed.
     pub since: DateTime<Utc>,
@@ -148,7 +148,11 @@ impl Registry {
             let mut statement = sql.prepare_cached(
                 "INSERT INTO due_instants (connection, zone, nominal, second_pass, due_at, fate, reason, older, recorded_at, tzdb)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-                 ON CONFLICT (connection, zone, nominal, second_pass) DO NOTHING RETURNING id",
+                 ON CONFLICT (connection, zone, nominal, second_pass) DO UPDATE SET
+                     due_at = excluded.due_at, fate = excluded.fate, reason = excluded.reason, older = excluded.older,
+                     recorded_at = excluded.recorded_at, tzdb = excluded.tzdb, run_id = NULL, void = 0
+                 WHERE void = 1
+                 RETURNING id",
             )?;
             let record = |new: &NewFate<'_>| {
                 let parameters = (
@@ -169,36 +173,49 @@ impl Registry {
         })
     }
 
-    /// Writes down that a due instant's run could not begin.
+    /// Gives due instants whose runs have not begun another fate; those whose runs have keep theirs.
     ///
     /// # Errors
     /// What SQLite and the disk may refuse.
-    pub fn skip_due(&mut self, due_id: DueId, reason: Reason) -> Result<(), RegistryError> {
+    pub fn change_fates(&mut self, fates: &[(DueId, Fate, Option<Reason>)]) -> Result<(), RegistryError> {
         self.write(|sql| {
-            sql.prepare_cached(
-                "UPDATE due_instants SET fate = 'skipped', reason = ?2 WHERE id = ?1 AND run_id IS NULL",
-            )?
-            .execute((due_id, reason.as_str()))?;
+            let mut statement =
+                sql.prepare_cached("UPDATE due_instants SET fate = ?2, reason = ?3 WHERE id = ?1 AND run_id IS NULL")?;
+            for (due_id, fate, reason) in fates {
+                statement.execute((due_id, fate.as_str(), reason.map(Reason::as_str)))?;
+            }
             Ok(())
         })
     }
 
-    /// Takes back the fates that were written under a clock that was ahead by more than [`WRONG_CLOCK`]: instants that are still to
-    /// come must not count as served. Answers how many.
+    /// Sets aside the fates that were written under a clock that was ahead of the present one by more than [`WRONG_CLOCK`]: instants
+    /// that are still to come must not count as served. Answers how many.
+    ///
+    /// Which of the two clocks is wrong nobody can tell. So nothing is deleted: what was set aside counts again once the clock has come
+    /// to where it was written, unless its instant got another fate meanwhile.
     ///
     /// # Errors
     /// What SQLite and the disk may refuse.
-    pub fn forget_fates_of_the_future(&mut self, now: DateTime<Utc>) -> Result<usize, RegistryError> {
+    pub fn set_aside_fates_of_the_future(&mut self, now: DateTime<Utc>) -> Result<usize, RegistryError> {
         self.write(|sql| {
             let limit = At(now + WRONG_CLOCK);
-            let forgotten = sql.execute("DELETE FROM due_instants WHERE recorded_at > ?1", [limit])?;
+            sql.execute("UPDATE due_instants SET void = 0 WHERE void = 1 AND recorded_at <= ?1", [limit])?;
+            let aside = sql.execute("UPDATE due_instants SET void = 1 WHERE void = 0 AND recorded_at > ?1", [limit])?;
             sql.execute("DELETE FROM retries WHERE due_at > ?1 + 86400000 * 400", [limit])?;
-            Ok(forgotten)
+            Ok(aside)
         })
     }
 }
 
 impl Reader {
+    /// The schedules as they were defined last.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn schedules(&self) -> Result<BTreeMap<String, ScheduleState>, RegistryError> {
+        self.read(|sql| Ok(states(sql)?))
+    }
+
     /// The due instants whose runs have not begun, oldest first.
     ///
     /// # Errors
@@ -207,7 +224,7 @@ impl Reader {
         self.read(|sql| {
             let mut statement = sql.prepare_cached(
                 "SELECT id, connection, due_at, fate FROM due_instants
-                 WHERE run_id IS NULL AND fate IN ('run', 'caught_up') ORDER BY due_at, id",
+                 WHERE run_id IS NULL AND fate IN ('run', 'caught_up') AND void = 0 ORDER BY due_at, id",
             )?;
             let rows = statement.query_map([], |row| {
                 Ok(OpenDue {
@@ -230,7 +247,7 @@ impl Reader {
             let mut statement = sql.prepare_cached(&format!(
                 "{SELECT_DUE}
                  WHERE (?1 IS NULL OR connection = ?1) AND (?2 = 0 OR fate NOT IN ('run', 'caught_up'))
-                   AND (?3 IS NULL OR due_at >= ?3)
+                   AND (?3 IS NULL OR due_at >= ?3) AND void = 0
                  ORDER BY due_at DESC, id DESC LIMIT ?4"
             ))?;
             let limit = filter.limit.map_or(-1, |limit| count(limit as u64));
@@ -246,7 +263,8 @@ impl Reader {
     pub fn fates(&self) -> Result<BTreeMap<(String, Fate), u64>, RegistryError> {
         self.read(|sql| {
             let mut statement = sql.prepare_cached(
-                "SELECT connection, fate, count(*) + sum(older) FROM due_instants GROUP BY connection, fate",
+                "SELECT connection, fate, count(*) + sum(older) FROM due_instants WHERE void = 0
+                 GROUP BY connection, fate",
             )?;
             let rows =
                 statement.query_map([], |row| Ok(((row.get(0)?, word(row, 1, Fate::parse)?), counted(row, 2)?)))?;
@@ -283,7 +301,7 @@ fn definitions(sql: &Connection) -> rusqlite::Result<BTreeMap<String, (String, D
 fn states(sql: &Connection) -> rusqlite::Result<BTreeMap<String, ScheduleState>> {
     let mut statement = sql.prepare_cached(
         "SELECT connection, definition, since,
-                (SELECT max(due_at) FROM due_instants d WHERE d.connection = schedules.connection)
+                (SELECT max(due_at) FROM due_instants d WHERE d.connection = schedules.connection AND d.void = 0)
          FROM schedules",
     )?;
     let rows = statement.query_map([], |row| {

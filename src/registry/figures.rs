@@ -180,13 +180,17 @@ impl Reader {
         })
     }
 
-    /// Since when each connection's schedule is followed as it stands.
+    /// Since when each connection's schedule is followed as it stands, and nobody has resumed it. Reads the whole audit trail once.
     ///
     /// # Errors
     /// What SQLite and the disk may refuse.
     pub fn schedules_since(&self) -> Result<BTreeMap<String, DateTime<Utc>>, RegistryError> {
         self.read(|sql| {
-            let mut statement = sql.prepare_cached("SELECT connection, since FROM schedules")?;
+            let mut statement = sql.prepare_cached(
+                "WITH resumed AS (SELECT connection, max(at) AS at FROM audit WHERE action = 'resumed' GROUP BY connection)
+                 SELECT s.connection, max(s.since, ifnull(one.at, s.since), ifnull(every.at, s.since)) FROM schedules s
+                 LEFT JOIN resumed one ON one.connection = s.connection LEFT JOIN resumed every ON every.connection IS NULL",
+            )?;
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, At>(1)?.0)))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })

@@ -34,6 +34,9 @@ pub struct LockedBy {
     /// Where it takes commands: the control socket of a worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub socket: Option<PathBuf>,
+    /// The schedule file that it follows, from the root: a worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
 }
 
 /// A lock that is held until it is dropped.
@@ -53,6 +56,12 @@ impl Lock {
     /// Writes down where the holder takes commands, or that it takes none any more.
     pub fn set_socket(&mut self, socket: Option<PathBuf>) -> io::Result<()> {
         self.holder.socket = socket;
+        self.tell()
+    }
+
+    /// Writes down which schedule file the holder follows.
+    pub fn set_file(&mut self, file: &Path) -> io::Result<()> {
+        self.holder.file = Some(file.to_owned());
         self.tell()
     }
 
@@ -117,6 +126,13 @@ pub fn worker_of(registry: &Path) -> io::Result<Option<LockedBy>> {
     }
 }
 
+/// The schedule file that the registry's worker follows, or followed last, as far as is known.
+#[must_use]
+pub fn followed(registry: &Path) -> Option<PathBuf> {
+    let mut file = File::open(lock_file(&real(registry), WORKER)).ok()?;
+    read(&mut file).ok()?.file
+}
+
 /// Waits for the lock of a schema migration, however long its holder works.
 pub(super) fn wait_to_migrate(registry: &Path) -> io::Result<File> {
     let file = open(registry, MIGRATION)?;
@@ -128,7 +144,7 @@ fn take(registry: &Path, name: &str, now: DateTime<Utc>) -> io::Result<Locking> 
     let mut file = open(registry, name)?;
     match file.try_lock() {
         Ok(()) => {
-            let holder = LockedBy { pid: Some(std::process::id()), run_id: None, since: Some(now), socket: None };
+            let holder = LockedBy { pid: Some(std::process::id()), since: Some(now), ..LockedBy::default() };
             let mut lock = Lock { file, holder };
             lock.tell()?;
             Ok(Locking::Taken(lock))
@@ -206,7 +222,7 @@ mod tests {
         let Locking::Held(holder) = lock_connection(&registry, "payments", now()).unwrap() else { panic!("held") };
         assert_eq!(
             holder,
-            LockedBy { pid: Some(std::process::id()), run_id: Some(7), since: Some(now()), socket: None }
+            LockedBy { pid: Some(std::process::id()), run_id: Some(7), since: Some(now()), ..LockedBy::default() }
         );
     }
 

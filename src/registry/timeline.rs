@@ -12,7 +12,7 @@ use super::{Reader, RegistryError};
 pub enum Happening {
     /// A run.
     Run(Box<RunRow>),
-    /// A due instant that has no run.
+    /// A due instant that has no run, or not yet.
     Due(DueRow),
 }
 
@@ -61,7 +61,7 @@ impl Reader {
                      SELECT started_at AS at, 0 AS due, id FROM runs WHERE ?1 IS NULL OR connection = ?1
                      UNION ALL
                      SELECT recorded_at, 1, id FROM due_instants
-                     WHERE run_id IS NULL AND fate NOT IN ('run', 'caught_up') AND (?1 IS NULL OR connection = ?1))
+                     WHERE run_id IS NULL AND void = 0 AND (?1 IS NULL OR connection = ?1))
                  WHERE ?2 IS NULL OR (at, due, id) < (?2, ?3, ?4)
                  ORDER BY at DESC, due DESC, id DESC LIMIT ?5",
             )?;

@@ -31,10 +31,27 @@ pub struct Standing<'a> {
     pub since: DateTime<Utc>,
     /// The newest due instant that has a fate.
     pub settled_until: Option<DateTime<Utc>>,
-    /// Whether a person has paused it.
-    pub paused: bool,
+    /// When a person has it rest.
+    pub rests: &'a [Rest],
     /// Whether a run of the connection is under way.
     pub running: bool,
+}
+
+/// A time in which a schedule rests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// Since when.
+    pub from: DateTime<Utc>,
+    /// Until when, exclusive; absent = for good.
+    pub until: Option<DateTime<Utc>>,
+}
+
+impl Rest {
+    /// Whether an instant falls into it.
+    #[must_use]
+    pub fn covers(&self, at: DateTime<Utc>) -> bool {
+        self.from <= at && self.until.is_none_or(|until| at < until)
+    }
 }
 
 /// The fate of one due instant.
@@ -125,16 +142,23 @@ pub fn settle(standing: &Standing<'_>, now: DateTime<Utc>) -> Vec<Verdict> {
 fn fate(standing: &Standing<'_>, due: &Due, newest: bool, now: DateTime<Utc>) -> (Fate, Option<Reason>) {
     let auto = standing.auto;
     let late = now - due.at - standing.jitter(due);
-    let grace = auto.misfire_grace.and_then(|grace| TimeDelta::from_std(grace).ok());
     if !auto.enabled {
         (Fate::Skipped, Some(Reason::Disabled))
-    } else if standing.paused {
+    } else if standing.rests.iter().any(|rest| rest.covers(due.at)) {
         (Fate::Skipped, Some(Reason::Paused))
     } else if !newest {
         (Fate::Missed, Some(Reason::Superseded))
     } else if standing.running {
         (Fate::Skipped, Some(Reason::StillRunning))
-    } else if grace.is_some_and(|grace| late > grace) {
+    } else {
+        judge(auto, late)
+    }
+}
+
+/// What becomes of an instant that nothing else keeps from running, when it would begin so late.
+#[must_use]
+pub fn judge(auto: &AutoOnboard, late: TimeDelta) -> (Fate, Option<Reason>) {
+    if is_too_late(auto, late) {
         (Fate::Missed, Some(Reason::TooLate))
     } else if late <= ON_TIME {
         (Fate::Run, None)
@@ -143,6 +167,12 @@ fn fate(standing: &Standing<'_>, due: &Due, newest: bool, now: DateTime<Utc>) ->
     } else {
         (Fate::CaughtUp, None)
     }
+}
+
+/// Whether a run may not begin so late.
+#[must_use]
+pub fn is_too_late(auto: &AutoOnboard, late: TimeDelta) -> bool {
+    auto.misfire_grace.and_then(|grace| TimeDelta::from_std(grace).ok()).is_some_and(|grace| late > grace)
 }
 
 /// When the next fate is to be given: the first due instant that has none and whose time, with its jitter, is still to come. What is
@@ -168,6 +198,9 @@ mod tests {
     use chrono_tz::Tz;
 
     use super::*;
+
+    const ALWAYS: &[Rest] = &[Rest { from: DateTime::<Utc>::MIN_UTC, until: None }];
+
     use crate::config::Recurrence;
 
     const SINCE: &str = "2026-11-01T00:00:00Z";
@@ -204,7 +237,7 @@ mod tests {
             zone: &zone,
             since: at(SINCE),
             settled_until: Some(at("2026-11-20T09:00:00Z")),
-            paused: false,
+            rests: &[],
             running: false,
         };
         change(&mut standing);
@@ -244,8 +277,8 @@ mod tests {
         let grace = |seconds| daily(|auto| auto.misfire_grace = Some(Duration::from_secs(seconds)));
         let no_catch_up = daily(|auto| auto.catch_up = CatchUp::None);
         assert_eq!(fates_of(&usual, now, |standing| standing.running = true), ["21 09:00 skipped(still_running)"]);
-        assert_eq!(fates_of(&usual, now, |standing| standing.paused = true), ["21 09:00 skipped(paused)"]);
-        assert_eq!(fates_of(&off, now, |standing| standing.paused = true), ["21 09:00 skipped(disabled)"]);
+        assert_eq!(fates_of(&usual, now, |standing| standing.rests = ALWAYS), ["21 09:00 skipped(paused)"]);
+        assert_eq!(fates_of(&off, now, |standing| standing.rests = ALWAYS), ["21 09:00 skipped(disabled)"]);
         assert_eq!(fates_of(&no_catch_up, late, |_| ()), ["21 09:00 missed(catch_up_off)"]);
         assert_eq!(fates_of(&grace(3600), late, |_| ()), ["21 09:00 missed(too_late)"]);
         assert_eq!(fates_of(&grace(3601), late, |_| ()), ["21 09:00 caught_up"]);
@@ -253,7 +286,7 @@ mod tests {
         assert_eq!(fates_of(&grace(4), now, |_| ()), ["21 09:00 missed(too_late)"]);
         assert_eq!(fates_of(&grace(5), now, |_| ()), ["21 09:00 run"]);
         let all = ["21 09:00 skipped(paused)", "22 09:00 skipped(paused)"];
-        assert_eq!(fates_of(&usual, "2026-11-22T12:00:00Z", |standing| standing.paused = true), all);
+        assert_eq!(fates_of(&usual, "2026-11-22T12:00:00Z", |standing| standing.rests = ALWAYS), all);
     }
 
     #[test]
@@ -329,7 +362,7 @@ mod tests {
             zone: &zone,
             since: at(SINCE),
             settled_until: None,
-            paused: false,
+            rests: &[],
             running: false,
         };
         let due = at("2026-11-01T09:00:00Z");

@@ -21,7 +21,9 @@ mod properties;
 mod recurrence;
 mod zone;
 
-pub use agenda::{CLOCK_SLACK, MOST_ROWS, Standing, Verdict, Wake, is_misdated, jitter, settle, wake};
+pub use agenda::{
+    CLOCK_SLACK, MOST_ROWS, Rest, Standing, Verdict, Wake, is_misdated, is_too_late, jitter, judge, settle, wake,
+};
 pub use difference::{Disagreement, disagreement, moved};
 pub use fate::{Fate, Reason};
 pub use recurrence::{Due, Shift, latest, next, shifted};

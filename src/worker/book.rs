@@ -61,6 +61,9 @@ impl Shelf {
     }
 }
 
+/// The error of a run whose connection another one has.
+pub(super) const ALREADY_RUNNING: &str = "already_running";
+
 /// An interrupted run is carried on for this long; after that a new one looks at everything.
 const RESUME_WITHIN: TimeDelta = TimeDelta::hours(6);
 
@@ -231,17 +234,22 @@ impl Book {
         self.with(move |registry| registry.record_account(run_id, &account, explained, now)).await.map(|_| ())
     }
 
-    /// Writes down scopes that a run did not come to.
+    /// Writes down scopes that a run did not come to, which another one does if it is `carried_on`.
     pub(super) async fn record_unreached(
         &self,
         run_id: RunId,
         scopes: Vec<(Scope, Trouble)>,
+        carried_on: bool,
         now: DateTime<Utc>,
     ) -> Result<(), RegistryError> {
         let record = move |registry: &mut Registry| {
-            scopes
-                .iter()
-                .try_for_each(|(scope, trouble)| registry.record_scope(run_id, scope, None, trouble, false, now))
+            scopes.iter().try_for_each(|(scope, trouble)| {
+                if carried_on {
+                    registry.record_untouched(run_id, scope, trouble, now)
+                } else {
+                    registry.record_scope(run_id, scope, None, trouble, false, now)
+                }
+            })
         };
         self.with(record).await.map(|_| ())
     }
@@ -367,7 +375,7 @@ fn running_already(connection: &str, holder: &LockedBy) -> RunError {
     let since =
         holder.since.map(|since| format!(", since {}", since.format("%Y-%m-%d %H:%M:%S UTC"))).unwrap_or_default();
     RunError {
-        kind: "already_running".to_owned(),
+        kind: ALREADY_RUNNING.to_owned(),
         message: format!("a run of {connection} is under way{run}{pid}{since}"),
         hint: Some("wait for it to end; nothing was changed".to_owned()),
     }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::book::Ended;
 use super::report::{RunReport, ScopeReport, outcome};
 use super::run::{Ending, Run, registry_error};
-use crate::inventory::{ScopeState, Trouble};
+use crate::inventory::{AccountTrouble, ScopeState, Trouble};
 use crate::plan::{ApiState, Entry};
 use crate::registry::{ApiDocument, Counts, Outcome, RegistryError, RunError, Trigger};
 
@@ -16,8 +16,9 @@ use crate::registry::{ApiDocument, Counts, Outcome, RegistryError, RunError, Tri
 const LOG: &str = "aboard::runs";
 
 impl Run {
-    /// Scopes that a run which ended early did not come to, or whose commit it did not come to.
-    async fn note_unreached(&mut self, cause: &str) -> Result<(), RegistryError> {
+    /// Scopes that a run which ended early did not come to, or whose commit it did not come to. Those of a run that is carried on
+    /// stand as before; those of one that is over are unknown until they are looked at again.
+    async fn note_unreached(&mut self, cause: &str, carried_on: bool) -> Result<(), RegistryError> {
         let trouble = Trouble { state: ScopeState::NotReached, cause: cause.to_owned(), hint: None };
         let unreached: Vec<_> =
             std::mem::take(&mut self.open).into_iter().map(|scope| (scope, trouble.clone())).collect();
@@ -27,17 +28,22 @@ impl Run {
             self.scopes.push(row);
         }
         match self.claim.run_id {
-            Some(run_id) => self.book.record_unreached(run_id, unreached, (self.context.clock)()).await,
+            Some(run_id) => self.book.record_unreached(run_id, unreached, carried_on, (self.context.clock)()).await,
             None => Ok(()),
         }
     }
 
     pub(super) async fn finish(mut self, started_at: DateTime<Utc>, ending: Result<(), Ending>) -> RunReport {
         let noted = match ending {
-            Err(Ending::Interrupted) => self.note_unreached("the run was interrupted before it was committed").await,
-            Err(Ending::TimedOut) => self.note_unreached(&self.time_was_up()).await,
+            Err(Ending::Interrupted) => {
+                self.note_unreached("the run was interrupted before it was committed", true).await
+            }
+            Err(Ending::TimedOut) if self.open.is_empty() && self.scopes.is_empty() => self.note_not_entered().await,
+            Err(Ending::TimedOut) => self.note_unreached(&self.time_was_up(), false).await,
             // What the registry refuses now is not worth a second complaint.
-            Err(Ending::Broken(_)) => self.note_unreached("the run broke off before it was committed").await.or(Ok(())),
+            Err(Ending::Broken(_)) => {
+                self.note_unreached("the run broke off before it was committed", false).await.or(Ok(()))
+            }
             Ok(()) => Ok(()),
         };
         self.scopes.sort_by(|one, other| {
@@ -124,6 +130,8 @@ impl Run {
             }
         }
         let Counts { seen, onboard, held, gone, scopes_complete, scopes_failed, calls, throttled, .. } = self.counts;
+        let waits = self.request.trigger != Trigger::Manual
+            && error.is_some_and(|error| error.kind == super::book::ALREADY_RUNNING);
         // What is a scope's failure was said above.
         let error = error.map(|error| error.message.as_str());
         let error = error.filter(|error| !self.scopes.iter().any(|scope| scope.cause.as_deref() == Some(error)));
@@ -147,10 +155,18 @@ impl Run {
             };
         }
         match outcome {
+            // It is begun later.
+            Outcome::Failed if waits => over!(tracing::Level::DEBUG),
             Outcome::Failed => over!(tracing::Level::ERROR),
             Outcome::Partial => over!(tracing::Level::WARN),
             Outcome::Succeeded | Outcome::Interrupted | Outcome::Running => over!(tracing::Level::INFO),
         }
+    }
+
+    /// Not even the accounts were entered: all of the connection is still to be looked at.
+    async fn note_not_entered(&mut self) -> Result<(), RegistryError> {
+        let trouble = Trouble { state: ScopeState::NotReached, cause: self.time_was_up(), hint: None };
+        self.note_account(AccountTrouble { account_id: None, account_name: None, trouble }).await
     }
 
     fn time_was_up(&self) -> String {

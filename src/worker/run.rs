@@ -172,7 +172,7 @@ impl Run {
         Ending::Broken(RunError { kind: "nothing_in_scope".to_owned(), message, hint: None })
     }
 
-    async fn note_account(&mut self, trouble: AccountTrouble) -> Result<(), RegistryError> {
+    pub(super) async fn note_account(&mut self, trouble: AccountTrouble) -> Result<(), RegistryError> {
         let now = (self.context.clock)();
         let state = trouble.trouble.state;
         let meant = explained(&self.connection, trouble.account_id.as_deref(), None, state, now.date_naive());

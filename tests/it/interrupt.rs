@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use aboard::inventory::ScopeState;
 use aboard::registry::{Outcome, Trigger};
 use aboard_simulator::{Operation, Simulator};
 use nix::sys::signal::Signal;
@@ -93,6 +94,35 @@ fn an_interrupted_run_ends_promptly_keeps_what_it_committed_and_is_carried_on() 
         home.must_have_onboarded_once(APIS, &["catalog"], signal.as_str());
         home.must_have_resumed(signal.as_str());
     }
+}
+
+#[test]
+fn scopes_that_an_interrupted_run_did_not_come_to_stand_as_before() {
+    let sim = Simulator::start(shop::in_two_regions());
+    let home = Home::new(&sim.url(), SCHEDULES);
+    let standing = || home.book().coverage(None).unwrap();
+    let running = waiting(&home, &sim);
+    running.signal(Signal::SIGINT);
+    assert_eq!(running.end().said.code, Some(130));
+    let states: Vec<ScopeState> = standing().iter().map(|scope| scope.state).collect();
+    assert!((1..4).contains(&states.len()), "{states:?}");
+    assert!(states.iter().all(|state| *state == ScopeState::Complete), "{states:?}");
+    sim.release();
+    home.ok(&ONBOARD);
+    let before = standing();
+    assert_eq!(before.len(), 4);
+
+    // The first of it says whose the credentials are.
+    sim.reset_counts();
+    sim.hold_at(2);
+    let running = home.start(&ONBOARD);
+    assert!(sim.wait_until_held(LONG));
+    running.signal(Signal::SIGINT);
+    assert_eq!(running.end().said.code, Some(130));
+    let (run, scopes) = home.book().run(home.runs().last().unwrap().run_id).unwrap();
+    assert_eq!(run.outcome, Outcome::Interrupted);
+    assert_eq!(scopes.iter().map(|scope| scope.state).collect::<Vec<_>>(), [ScopeState::NotReached; 4]);
+    assert_eq!(standing(), before);
 }
 
 #[test]

@@ -14,15 +14,15 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use super::process::Process;
-use crate::http::backend::{ConnectionFigures, Figures};
+use crate::http::backend::{ConnectionFigures, Figures, Health};
 
 /// The text of a scrape.
 ///
 /// # Errors
 /// None but that of the writer, and a string takes everything.
-pub(super) fn encode(figures: Figures, process: Process) -> Result<String, fmt::Error> {
+pub(super) fn encode(figures: Figures, degraded: Vec<&'static str>, process: Process) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Snapshot { figures, process }));
+    registry.register_collector(Box::new(Snapshot { figures, degraded, process }));
     let mut text = String::new();
     write_text(&mut text, &registry)?;
     Ok(text)
@@ -31,6 +31,7 @@ pub(super) fn encode(figures: Figures, process: Process) -> Result<String, fmt::
 #[derive(Debug)]
 struct Snapshot {
     figures: Figures,
+    degraded: Vec<&'static str>,
     process: Process,
 }
 
@@ -38,6 +39,7 @@ impl Collector for Snapshot {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut page = Page(encoder);
         worker(&mut page, &self.figures)?;
+        health(&mut page, &self.degraded)?;
         file(&mut page, &self.figures)?;
         registry(&mut page, &self.figures)?;
         schedules(&mut page, &self.figures.connections)?;
@@ -113,6 +115,15 @@ fn worker(page: &mut Page<'_>, figures: &Figures) -> fmt::Result {
         .encode_counter::<NoLabelSet, _, f64>(&figures.clock_steps, None)?;
     page.gauge("aboard_runs_in_flight", "Runs of this process that have not ended.", float(figures.runs_in_flight))?;
     page.gauge("aboard_tasks", "Tasks of the worker's runtime that have not ended.", float(figures.tasks))
+}
+
+fn health(page: &mut Page<'_>, degraded: &[&str]) -> fmt::Result {
+    let states = Health::DEGRADED.map(|state| ([("state", state)], float(u64::from(degraded.contains(&state)))));
+    page.gauges(
+        "aboard_worker_degraded",
+        "What a person should look at, as /readyz names it: 1 where it is so.",
+        states,
+    )
 }
 
 fn file(page: &mut Page<'_>, figures: &Figures) -> fmt::Result {
@@ -192,7 +203,7 @@ fn schedules(page: &mut Page<'_>, connections: &Connections) -> fmt::Result {
     )?;
     page.gauges(
         "aboard_schedule_since_timestamp_seconds",
-        "Since when the schedule in use is followed.",
+        "Since when the schedule in use is followed, or since its last pause ended.",
         some(connections, |of| of.since.map(|at| seconds(Some(at)))),
     )?;
     page.gauges(

@@ -18,8 +18,9 @@ use super::routes::Site;
 
 /// Answers a scrape.
 pub(super) async fn show(State(site): State<Arc<Site>>, headers: HeaderMap) -> Result<Response, Problem> {
-    let (figures, process) = site.ask(|backend| (backend.figures(), process::look())).await?;
-    let text = exposition::encode(figures, process);
+    let (figures, degraded, process) =
+        site.ask(|backend| (backend.figures(), backend.health().degraded, process::look())).await?;
+    let text = exposition::encode(figures, degraded, process);
     let text = text.map_err(|_fmt| Problem::new("failed", "the figures cannot be written down"))?;
     let accept: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     let form = negotiate::choose(&accept.join(","));

@@ -87,7 +87,17 @@ async fn a_page_under_a_name_of_its_own_is_refused_on_loopback() {
         }
     }
     let proxy = ["Host: aboard.example.com", "Authorization: Bearer s3cret"];
-    assert_eq!(site.ask("GET", "/api/v1/runs", &proxy, "").await.status, 200, "a proxy with the token may pass");
+    for path in OPEN.into_iter().chain(READS) {
+        assert_eq!(site.ask("GET", path, &proxy, "").await.status, 200, "a proxy with the token may pass: {path}");
+    }
+    for path in OPEN {
+        for wrong in ["Bearer old", "Basic s3cret", "Bearer "] {
+            let wrong = format!("Authorization: {wrong}");
+            let answer = site.ask("GET", path, &["Host: aboard.example.com", &wrong], "").await;
+            assert_eq!(answer.kind(), (421, "misdirected".to_owned()), "{path} with {wrong}");
+            assert_eq!(site.ask("GET", path, &[&wrong], "").await.status, 200, "{path} with {wrong}");
+        }
+    }
     let site = Site::public().await;
     assert_eq!(site.ask("GET", "/healthz", &["Host: aboard.example.com"], "").await.status, 200);
 }

@@ -79,6 +79,13 @@ async fn what_is_not_there_is_named() {
     let answer = site.ask("DELETE", "/api/v1/runs", &["Authorization: Bearer t"], "").await;
     assert_eq!(answer.kind(), (405, "method_not_allowed".to_owned()));
     assert_eq!(answer.header("allow"), Some("GET,HEAD"));
+    for (method, path) in crate::http::routes::ROUTES {
+        let path = path.replace("{name}", "payments").replace("{id}", "1");
+        let answer = site.ask("DELETE", &path, &["Authorization: Bearer t"], "").await;
+        let expected = if method == "get" { ["GET,HEAD", "GET, HEAD"] } else { ["POST", "POST"] };
+        assert_eq!((answer.status, answer.header("allow")), (405, Some(expected[0])), "{path}");
+        assert_eq!(answer.json()["error"]["hint"], format!("what does: {}", expected[1]), "{path}");
+    }
 }
 
 #[tokio::test]

@@ -119,6 +119,23 @@ async fn the_series_of_a_connection_that_left_are_gone() {
 }
 
 #[tokio::test]
+async fn every_state_in_which_the_worker_is_degraded_is_there_as_0_or_1() {
+    let site = Site::local().await;
+    site.fake.script().health.degraded = vec!["registry_trouble", "needs_restart"];
+    let body = site.get("/metrics").await.body;
+    let shown: Vec<&str> = body.lines().filter_map(|line| line.strip_prefix("aboard_worker_degraded")).collect();
+    let expected = [
+        ("waiting_for_clock", 0),
+        ("registry_trouble", 1),
+        ("file_rejected", 0),
+        ("needs_accept", 0),
+        ("file_detached", 0),
+        ("needs_restart", 1),
+    ];
+    assert_eq!(shown, expected.map(|(state, is)| format!("{{state=\"{state}\"}} {is}.0")));
+}
+
+#[tokio::test]
 async fn labels_are_never_an_account_or_an_api() {
     let site = Site::local().await;
     site.fake.script().figures = figures();
@@ -150,7 +167,7 @@ async fn health_is_200_while_the_heart_beats_and_readiness_is_not_lost_by_a_bad_
     let answer = site.get("/readyz").await;
     assert_eq!((answer.status, answer.json()["status"].as_str()), (200, Some("ready")));
 
-    site.fake.script().health.degraded = vec!["file_rejected".to_owned()];
+    site.fake.script().health.degraded = vec!["file_rejected"];
     let answer = site.get("/readyz").await;
     assert_eq!((answer.status, answer.json()["status"].as_str()), (200, Some("degraded")));
     assert_eq!(answer.json()["degraded"][0], "file_rejected");

@@ -3,7 +3,7 @@
 -- When each connection's present schedule began; nothing that was due before is owed.
 CREATE TABLE schedules (
     connection TEXT PRIMARY KEY,
-    definition TEXT NOT NULL,              -- fingerprint of the instants that it names
+    definition TEXT NOT NULL,              -- JSON: the instants that it names
     since      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
@@ -21,9 +21,12 @@ CREATE TABLE due_instants (
     recorded_at INTEGER NOT NULL,
     run_id      INTEGER,                   -- NULL with fate run or caught_up = the run has not begun
     tzdb        TEXT NOT NULL,             -- zone data that the instant was computed with
+    void        INTEGER NOT NULL DEFAULT 0, -- 1 = written under a clock that was far ahead of what it shows now
     UNIQUE (connection, zone, nominal, second_pass)
 ) STRICT;
 CREATE INDEX due_instants_by_time ON due_instants (connection, due_at);
+CREATE INDEX due_instants_by_record ON due_instants (recorded_at);
+CREATE INDEX due_instants_by_run ON due_instants (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX due_instants_open ON due_instants (due_at) WHERE run_id IS NULL AND fate IN ('run', 'caught_up');
 
 -- Connections (connection '' = all of them) whose schedules rest.

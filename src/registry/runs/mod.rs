@@ -14,6 +14,7 @@ use super::values::counted;
 use super::{DueId, RegistryErrorKind};
 use crate::inventory::{Family, Scope, ScopeState};
 use crate::plan::{Decision, Entry};
+use crate::schedule::Fate;
 
 pub(in crate::registry) use read::run_by_id;
 pub(in crate::registry) use write::{is_planned, write_scope};
@@ -226,6 +227,8 @@ pub struct RunRow {
     pub counts: Counts,
     /// What broke it off.
     pub error: Option<RunError>,
+    /// What became of the due instant that it serves, where it serves one.
+    pub fate: Option<Fate>,
     /// Its process.
     pub pid: u32,
     /// Its machine.

@@ -10,6 +10,7 @@ use super::{
 use crate::inventory::{Scope, ScopeState};
 use crate::registry::values::{self, At, count, counted, word};
 use crate::registry::{Reader, RegistryError, RegistryErrorKind, status};
+use crate::schedule::Fate;
 
 impl Reader {
     /// The connection's latest run, if it was interrupted.
@@ -139,7 +140,8 @@ impl Reader {
 }
 
 const SELECT_RUN: &str = "SELECT id, connection, trigger, due_at, started_at, finished_at, outcome, selected, request,
-    resumes, counts, error_kind, error_message, error_hint, pid, host FROM runs";
+    resumes, counts, error_kind, error_message, error_hint, pid, host,
+    (SELECT fate FROM due_instants WHERE run_id = runs.id) FROM runs";
 
 /// One run, with what it has counted up to now where it is running.
 pub(in crate::registry) fn run_by_id(sql: &Connection, run_id: RunId) -> rusqlite::Result<RunRow> {
@@ -170,6 +172,7 @@ fn run(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         error,
         pid: row.get(14)?,
         host: row.get(15)?,
+        fate: values::word_or_none(row, 16, Fate::parse)?,
     })
 }
 

@@ -111,7 +111,7 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         let account_id = account.account_id.as_deref().unwrap_or_default();
         let key = ScopeKey { partition: "", account_id, region: "", family: "" };
-        self.record(run_id, key, account.account_name.as_deref(), &account.trouble, explained, now)
+        self.record(run_id, key, account.account_name.as_deref(), &account.trouble, Some(explained), now)
     }
 
     /// Writes down that a run did not look at a scope; one that was looked at is committed instead.
@@ -127,16 +127,31 @@ impl Registry {
         explained: bool,
         now: DateTime<Utc>,
     ) -> Result<(), RegistryError> {
-        self.record(run_id, ScopeKey::of(scope), account_name, trouble, explained, now)
+        self.record(run_id, ScopeKey::of(scope), account_name, trouble, Some(explained), now)
     }
 
+    /// Writes down that a run did not look at a scope which another run goes on to look at: until then it stands as it did before.
+    ///
+    /// # Errors
+    /// `UnknownRun`, and what SQLite and the disk may refuse.
+    pub fn record_untouched(
+        &mut self,
+        run_id: RunId,
+        scope: &Scope,
+        trouble: &Trouble,
+        now: DateTime<Utc>,
+    ) -> Result<(), RegistryError> {
+        self.record(run_id, ScopeKey::of(scope), None, trouble, None, now)
+    }
+
+    /// Where it is not told whether it is `explained`, the scope's standing stays.
     fn record(
         &mut self,
         run_id: RunId,
         key: ScopeKey<'_>,
         account_name: Option<&str>,
         trouble: &Trouble,
-        explained: bool,
+        explained: Option<bool>,
         now: DateTime<Utc>,
     ) -> Result<(), RegistryError> {
         let counts = Counts { scopes_failed: 1, ..Counts::default() };
@@ -144,7 +159,7 @@ impl Registry {
             key,
             account_name,
             state: trouble.state,
-            explained,
+            explained: explained.unwrap_or(false),
             cause: Some(&trouble.cause),
             hint: trouble.hint.as_deref(),
             notes: &[],
@@ -153,7 +168,7 @@ impl Registry {
         };
         self.write(|sql| {
             let connection = must_exist(sql, run_id)?;
-            if write_scope(sql, run_id, &result, now)? {
+            if write_scope(sql, run_id, &result, now)? && explained.is_some() {
                 status::write(sql, &connection, run_id, &result, Suspicion::AsBefore, now)?;
             }
             Ok(())

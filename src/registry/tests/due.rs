@@ -74,7 +74,7 @@ fn a_fate_without_its_run_is_open_until_the_run_begins() {
     assert_eq!(registry.open_dues().unwrap(), []);
     assert_eq!(registry.dues(&DueFilter::default()).unwrap()[0].run_id, Some(run_id));
     // What has its run cannot become skipped any more.
-    registry.skip_due(ids[0].unwrap(), Reason::StillRunning).unwrap();
+    registry.change_fates(&[(ids[0].unwrap(), Fate::Skipped, Some(Reason::StillRunning))]).unwrap();
     assert_eq!(registry.dues(&DueFilter::default()).unwrap()[0].fate, Fate::Run);
 }
 
@@ -99,14 +99,29 @@ fn a_schedule_that_began_under_a_wrong_clock_begins_now() {
 }
 
 #[test]
-fn only_fates_of_a_clock_that_was_far_ahead_are_taken_back() {
+fn only_fates_of_a_clock_that_was_far_ahead_are_set_aside() {
     let (_directory, mut registry) = open();
     registry.record_fates(&[fate(MONDAY, Fate::Run)], at(MONDAY)).unwrap();
     registry.record_fates(&[fate("2026-11-30T09:00:00Z", Fate::Missed)], at("2031-01-01T00:00:00Z")).unwrap();
     // A clock that is half an hour behind what it was: what it served stays served.
-    assert_eq!(registry.forget_fates_of_the_future(at(MONDAY) - TimeDelta::minutes(30)).unwrap(), 1);
+    assert_eq!(registry.set_aside_fates_of_the_future(at(MONDAY) - TimeDelta::minutes(30)).unwrap(), 1);
     let left: Vec<_> = registry.dues(&DueFilter::default()).unwrap().iter().map(|due| due.due_at).collect();
     assert_eq!(left, [at(MONDAY)]);
+    // The instant is still to come, and gets the fate that counts.
+    let ids = registry.record_fates(&[fate("2026-11-30T09:00:00Z", Fate::Run)], at("2026-11-30T09:00:00Z")).unwrap();
+    assert!(ids[0].is_some());
+    assert_eq!(registry.dues(&DueFilter::default()).unwrap()[0].fate, Fate::Run);
+}
+
+#[test]
+fn what_was_set_aside_by_a_clock_that_was_behind_counts_again_when_it_is_right() {
+    let (_directory, mut registry) = open();
+    registry.record_fates(&[fate(MONDAY, Fate::Run)], at(MONDAY)).unwrap();
+    assert_eq!(registry.set_aside_fates_of_the_future(at("2026-09-01T00:00:00Z")).unwrap(), 1);
+    assert_eq!(registry.dues(&DueFilter::default()).unwrap(), []);
+    assert_eq!(registry.set_aside_fates_of_the_future(at("2026-11-24T00:00:00Z")).unwrap(), 0);
+    assert_eq!(registry.record_fates(&[fate(MONDAY, Fate::CaughtUp)], at("2026-11-24T00:00:00Z")).unwrap(), [None]);
+    assert_eq!(registry.dues(&DueFilter::default()).unwrap()[0].fate, Fate::Run);
 }
 
 #[test]

@@ -103,6 +103,21 @@ fn a_scope_that_was_not_reached_can_still_be_committed_in_the_same_run() {
 }
 
 #[test]
+fn what_an_interrupted_run_did_not_come_to_stands_as_before() {
+    let mut bench = Bench::new();
+    bench.look("payments", &whole_in("eu-west-1", Vec::new()), &rules(), hour(0));
+    let before = bench.registry.coverage(None).unwrap();
+    let run = bench.begin("payments", hour(1));
+    for region in ["eu-west-1", "eu-west-2"] {
+        let not_reached = trouble(ScopeState::NotReached);
+        bench.registry.record_untouched(run, &scope_in(region), &not_reached, hour(1)).unwrap();
+    }
+    assert_eq!(bench.registry.coverage(None).unwrap(), before);
+    let (_, scopes) = bench.registry.run(run).unwrap();
+    assert_eq!(scopes.iter().map(|scope| scope.state).collect::<Vec<_>>(), [ScopeState::NotReached; 2]);
+}
+
+#[test]
 fn until_a_run_has_finished_the_look_at_what_was_not_seen_whole_is_a_first_one() {
     let mut bench = Bench::new();
     assert!(first_look(&bench, "eu-west-1"));

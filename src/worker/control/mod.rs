@@ -14,4 +14,4 @@ mod socket;
 
 pub use protocol::{Answer, Ask, Call, Counters, MOST_LINE, Opening, Reply, VERSION, line, next_line};
 pub use server::{Client, Host, Server};
-pub use socket::{connect, place};
+pub use socket::{FileId, connect, in_runtime, place};

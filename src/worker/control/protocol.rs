@@ -8,6 +8,7 @@ use std::io::{self, BufRead, Read};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::socket::FileId;
 use crate::discovery::Reading;
 use crate::worker::Candidate;
 
@@ -22,6 +23,9 @@ pub const MOST_LINE: usize = 1 << 20;
 pub struct Opening {
     /// [`VERSION`].
     pub v: u64,
+    /// The registry whose worker it means, where it knows one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<FileId>,
     /// What it wants.
     #[serde(flatten)]
     pub ask: Ask,
@@ -39,6 +43,9 @@ pub enum Ask {
         wait: bool,
         /// Whether an empty file, or the removal of most connections, is meant.
         accept: bool,
+        /// Whether a command of the client has just changed it.
+        #[serde(default)]
+        edited: bool,
     },
     /// How the worker is.
     Health,
@@ -123,10 +130,10 @@ impl From<Reading> for Counters {
 }
 
 impl Opening {
-    /// The request of this version that wants `ask`.
+    /// The request of this version that wants `ask`, of whichever worker it reaches.
     #[must_use]
     pub fn new(ask: Ask) -> Self {
-        Self { v: VERSION, ask }
+        Self { v: VERSION, registry: None, ask }
     }
 
     /// Reads a request.
@@ -198,6 +205,10 @@ mod tests {
         );
         assert_eq!(Opening::parse(&sent), Ok(Opening::new(Ask::Command(call))));
         assert_eq!(Opening::parse(r#"{"v":1,"do":"health"}"#), Ok(Opening::new(Ask::Health)));
+        let meant = Opening { registry: Some(FileId { device: 1, inode: 2 }), ..Opening::new(Ask::Health) };
+        let sent = String::from_utf8(line(&meant).unwrap()).unwrap();
+        assert_eq!(sent, "{\"v\":1,\"registry\":{\"device\":1,\"inode\":2},\"do\":\"health\"}\n");
+        assert_eq!(Opening::parse(&sent), Ok(meant));
         for (answer, text) in [
             (Answer::Out("a\n".to_owned()), r#"{"out":"a\n"}"#),
             (Answer::Ask(2), r#"{"ask":2}"#),

@@ -8,24 +8,46 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
+use serde::{Deserialize, Serialize};
 
 /// Bytes of a path that an address takes.
 const MOST_PATH: usize = 107;
+
+/// Which file it is, whatever it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileId {
+    /// The device that holds it.
+    pub device: u64,
+    /// Its inode there.
+    pub inode: u64,
+}
+
+impl FileId {
+    /// That of what is at `path`, or where a link there leads; none where nothing can be seen.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        Some(Self { device: metadata.dev(), inode: metadata.ino() })
+    }
+}
 
 /// Where the control socket of a registry's worker belongs: in the service's runtime folder, else beside the registry.
 /// `runtime` is `$RUNTIME_DIRECTORY`, which may be a list with colons.
 #[must_use]
 pub fn place(registry: &Path, runtime: Option<&OsStr>) -> PathBuf {
-    let first = runtime.and_then(|list| list.as_bytes().split(|byte| *byte == b':').find(|part| !part.is_empty()));
-    match first {
-        Some(folder) => Path::new(OsStr::from_bytes(folder)).join("control.sock"),
-        None => crate::registry::locks::control_socket(registry),
-    }
+    runtime.and_then(in_runtime).unwrap_or_else(|| crate::registry::locks::control_socket(registry))
+}
+
+/// Where the control socket of a service with this `$RUNTIME_DIRECTORY` is, if that names a folder.
+#[must_use]
+pub fn in_runtime(runtime: &OsStr) -> Option<PathBuf> {
+    let first = runtime.as_bytes().split(|byte| *byte == b':').find(|part| !part.is_empty())?;
+    Some(Path::new(OsStr::from_bytes(first)).join("control.sock"))
 }
 
 /// Connects to a control socket.

@@ -49,6 +49,7 @@ pub fn run(run: &RunRow) -> Value {
         "error": run.error,
         "counts": run.counts,
         "resumes": run.resumes,
+        "fate": run.fate,
     })
 }
 

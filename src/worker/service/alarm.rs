@@ -38,7 +38,8 @@ impl Alarm {
     /// The scheduler does not take the job; the heartbeat serves what is due all the same.
     pub(super) async fn set(&mut self, at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), JobSchedulerError> {
         let (second, now) = (whole_second(at), u64::try_from(now.timestamp()).unwrap_or_default());
-        self.set.retain(|set| *set >= now);
+        // One that is due now has fired, or is about to: it does not stand for a later instant.
+        self.set.retain(|set| *set > now);
         if self.set.range(..=second).next().is_some() {
             return Ok(());
         }

@@ -95,13 +95,14 @@ impl Backend for Desk {
         let status = self.service.status();
         let tick_age = Duration::from_millis(status.tick_age_ms);
         let mut degraded = Vec::new();
-        let mut note = |is: bool, word: &str| degraded.extend(is.then(|| word.to_owned()));
-        note(status.phase == Phase::WaitingForClock, "waiting_for_clock");
-        note(status.trouble.is_some(), "registry_trouble");
+        let mut note = |is: bool, word: &'static str| degraded.extend(is.then_some(word));
+        note(status.phase == Phase::WaitingForClock, Health::WAITING_FOR_CLOCK);
+        note(status.trouble.is_some(), Health::REGISTRY_TROUBLE);
         let reload = self.service.reload_state();
-        note(!reload.ok, "file_rejected");
-        note(reload.detached, "file_detached");
-        note(!reload.needs_restart.is_empty(), "needs_restart");
+        let waits = reload.trouble.as_ref().is_some_and(|trouble| trouble.kind.needs_accept());
+        note(!reload.ok, if waits { Health::NEEDS_ACCEPT } else { Health::FILE_REJECTED });
+        note(reload.detached, Health::FILE_DETACHED);
+        note(!reload.needs_restart.is_empty(), Health::NEEDS_RESTART);
         Health {
             // While it stops it waits for its runs, however long they take to their next commit.
             ticking: tick_age < TICK_LIMIT || status.phase == Phase::Stopping,

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 
 use super::{ReloadResult, ReloadTrigger, Service};
 use crate::registry::locks::{self, Lock};
-use crate::worker::control::{Answer, Ask, Call, Client, Host, Server};
+use crate::worker::control::{Answer, Ask, Call, Client, FileId, Host, Opening, Server};
 
 /// Carries out command lines in the worker's process.
 pub trait Commands: Debug + Send + Sync + 'static {
@@ -25,24 +25,33 @@ pub trait Commands: Debug + Send + Sync + 'static {
 struct Reception {
     service: Service,
     commands: Arc<dyn Commands>,
+    registry: Option<FileId>,
 }
 
 impl Host for Reception {
-    fn serve(&self, ask: Ask, client: &Client) -> u8 {
-        match ask {
+    fn serve(&self, opening: Opening, client: &Client) -> u8 {
+        if opening.registry.is_some() && opening.registry != self.registry {
+            let ours = self.service.registry_path().display();
+            client.err(&format!("aboard: this is the worker of {ours}, not of the registry that is meant\n"));
+            return 1;
+        }
+        match opening.ask {
             Ask::Command(call) => {
                 tracing::debug!(by = client.by(), command = call.args.first(), "a command at the control socket");
                 self.commands.run(&self.service, &call, client)
             }
-            Ask::Reload { wait, accept } => reload(&self.service, client, wait, accept),
+            Ask::Reload { wait, accept, edited } => {
+                let trigger = if edited { ReloadTrigger::Edit } else { ReloadTrigger::Command };
+                reload(&self.service, client, trigger, wait, accept)
+            }
             Ask::Health => tell(client, Answer::Status, &self.service.status()),
         }
     }
 }
 
 /// Reads the schedule file anew for a client; 2 where it is not taken over.
-fn reload(service: &Service, client: &Client, wait: bool, accept: bool) -> u8 {
-    let (trigger, by) = (ReloadTrigger::Command, Some(client.by().to_owned()));
+fn reload(service: &Service, client: &Client, trigger: ReloadTrigger, wait: bool, accept: bool) -> u8 {
+    let by = Some(client.by().to_owned());
     if !wait {
         service.0.reloads.ask(trigger, accept, by);
         return 0;
@@ -96,5 +105,7 @@ pub(super) fn open(service: &Service, wanted: PathBuf, lock: &mut Lock) -> Optio
 /// Serves clients until the worker stops, and those that are there then to their end.
 pub(super) async fn serve(service: Service, server: Server, commands: Arc<dyn Commands>) {
     let stop = service.stop().clone();
-    server.serve(Arc::new(Reception { service, commands }), stop).await;
+    // Once: a file that is put there later is not the one that this worker has open.
+    let registry = FileId::of(service.registry_path());
+    server.serve(Arc::new(Reception { service, commands, registry }), stop).await;
 }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::mpsc;
 use tokio::task;
 use tokio::task::JoinSet;
@@ -36,6 +36,10 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// Heartbeats from one look at the system's zone data to the next.
 const ZONES_EVERY: u32 = 30;
+
+/// Heartbeats from one time that old runs and fates are forgotten to the next: a day. Runs do so at their end as well, but where every
+/// schedule is off or paused there are none.
+const FORGET_EVERY: u32 = 43_200;
 
 /// A run in flight.
 #[derive(Debug)]
@@ -62,7 +66,12 @@ pub(super) struct Dispatcher {
     planned: bool,
     /// Whether what the last worker left has been taken up.
     taken_up: bool,
+    /// When to look for runs that ended without their end being written down.
+    mend_at: Option<Instant>,
+    /// Connections whose run could not begin, and when it is tried again.
+    not_before: BTreeMap<String, Instant>,
     armed_after: Option<Duration>,
+    forgets: bool,
     trouble: Option<String>,
     /// What was said of the zone data.
     zone_warnings: BTreeSet<String>,
@@ -97,7 +106,10 @@ impl Dispatcher {
             clock_steps: 0,
             planned: false,
             taken_up: false,
+            mend_at: None,
+            not_before: BTreeMap::new(),
             armed_after: None,
+            forgets: false,
             trouble: None,
             zone_warnings: BTreeSet::new(),
             pauses: Vec::new(),
@@ -166,20 +178,24 @@ impl Dispatcher {
         }
     }
 
-    /// Looks after the clock and the zone data.
+    /// Looks after the zone data, and after what is old.
     fn beat(&mut self) {
-        let now = self.service.now();
+        self.beats = self.beats.wrapping_add(1);
+        self.forgets |= self.beats.is_multiple_of(FORGET_EVERY);
+        if self.beats.is_multiple_of(ZONES_EVERY) && self.zones.has_changed() {
+            self.zones = self.zones.anew();
+            tracing::info!(source = self.zones.source().as_str(), version = self.zones.version(), "zone data changed");
+            self.planned = false;
+        }
+    }
+
+    /// Looks whether the clock jumped. Before anything is judged by it: what was worked out under another clock may be due by this one.
+    fn look_at_the_clock(&mut self, now: DateTime<Utc>) {
         if let Some(step) = self.clock.look(Instant::now(), now) {
             self.clock_steps += 1;
             self.changed = true;
             let seconds = step.num_seconds();
             tracing::warn!(seconds, "the clock jumped by {seconds} s to {now}; what is due is worked out anew");
-            self.planned = false;
-        }
-        self.beats = self.beats.wrapping_add(1);
-        if self.beats.is_multiple_of(ZONES_EVERY) && self.zones.has_changed() {
-            self.zones = self.zones.anew();
-            tracing::info!(source = self.zones.source().as_str(), version = self.zones.version(), "zone data changed");
             self.planned = false;
         }
     }
@@ -214,15 +230,21 @@ impl Dispatcher {
     }
 
     async fn serve(&mut self, now: DateTime<Utc>) -> Result<(), RegistryError> {
+        self.look_at_the_clock(now);
         if !self.planned {
             self.plan(now).await?;
         }
         self.settle(now).await?;
+        self.mend().await?;
         if !self.taken_up {
             self.take_up(now).await?;
         }
         self.queue_retries(now).await?;
-        self.start_runs(now);
+        if std::mem::take(&mut self.forgets) {
+            let keep = TimeDelta::from_std(self.service.config().registry.keep_runs).unwrap_or(TimeDelta::MAX);
+            self.with(move |registry, _| registry.prune(keep, now)).await?;
+        }
+        self.start_runs(now).await?;
         if self.changed {
             self.pauses = self.with(|registry, _| registry.pauses()).await?;
         }

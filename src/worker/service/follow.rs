@@ -1,11 +1,10 @@
 //! Following the schedule file: puts the watch, SIGHUP and the reloader together with the dispatcher and the audit trail.
 
 use std::future::Future;
-use std::io;
 use std::sync::Arc;
 
 use serde_json::json;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::task::JoinSet;
 
 use super::Service;
@@ -27,11 +26,6 @@ impl Swap for Service {
     fn is_over(&self) {
         self.0.manager.ready(&self.line());
     }
-}
-
-/// Begins to listen to SIGHUP; until then it ends the process.
-pub(super) fn hangup() -> io::Result<Signal> {
-    signal(SignalKind::hangup())
 }
 
 /// Follows the file until the worker is told to stop. Ends when no reload is under way any more.

@@ -13,8 +13,8 @@ use crate::worker::{DueRun, FailedPlace, Mode, Request};
 /// Why a run is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Job {
-    /// An instant of the schedule has come, or had come while nothing ran.
-    Due { due_id: DueId, due_at: DateTime<Utc>, late: bool },
+    /// An instant of the schedule has come, or had come while nothing ran; `start_at` is the instant with its jitter.
+    Due { due_id: DueId, due_at: DateTime<Utc>, start_at: DateTime<Utc>, late: bool },
     /// The last one broke off.
     Resume { due_at: Option<DateTime<Utc>> },
     /// Scopes of the last one failed in passing.
@@ -107,11 +107,11 @@ impl Queue {
         Some(job)
     }
 
-    /// Takes the oldest job.
-    pub(super) fn pop(&mut self) -> Option<(String, Job)> {
-        let (_, connection) = self.order.first().cloned()?;
+    /// Takes the oldest job of those whose connections may begin now.
+    pub(super) fn pop(&mut self, may_begin: impl Fn(&str) -> bool) -> Option<(DateTime<Utc>, String, Job)> {
+        let (since, connection) = self.order.iter().find(|(_, connection)| may_begin(connection)).cloned()?;
         let job = self.remove(&connection)?;
-        Some((connection, job))
+        Some((since, connection, job))
     }
 
     pub(super) fn connections(&self) -> impl Iterator<Item = &String> {
@@ -151,18 +151,19 @@ mod tests {
         for (name, since) in [("b", 20), ("a", 20), ("c", 10)] {
             assert_eq!(queue.push(name, at(since), Job::Resume { due_at: None }), None);
         }
-        let order: Vec<String> = std::iter::from_fn(|| queue.pop()).map(|(name, _)| name).collect();
+        let order: Vec<String> = std::iter::from_fn(|| queue.pop(|_| true)).map(|(_, name, _)| name).collect();
         assert_eq!(order, ["c", "a", "b"]);
     }
 
     #[test]
     fn a_connection_waits_once() {
         let mut queue = Queue::default();
-        let due = Job::Due { due_id: 1, due_at: at(10), late: true };
+        let due = Job::Due { due_id: 1, due_at: at(10), start_at: at(10), late: true };
         queue.push("a", at(5), Job::Resume { due_at: None });
         assert_eq!(queue.push("a", at(10), due.clone()), Some(Job::Resume { due_at: None }));
         assert_eq!(queue.len(), 1);
-        assert_eq!(queue.pop(), Some(("a".to_owned(), due)));
-        assert_eq!(queue.pop(), None);
+        assert_eq!(queue.pop(|_| false), None);
+        assert_eq!(queue.pop(|_| true), Some((at(10), "a".to_owned(), due)));
+        assert_eq!(queue.pop(|_| true), None);
     }
 }

@@ -224,12 +224,15 @@ impl Ledger {
         let number = |of: Option<&u64>| of.copied().unwrap_or_default();
         let mut scopes: BTreeMap<String, u64> = [(ScopeState::Complete.as_str().to_owned(), 0)].into();
         let seen = self.scopes.get(name);
+        // A pause that ended by itself stays written down; the end of one that a person ended is in `since` already.
+        let ended = |pause: &Pause| pause.until.filter(|_| pause.covers(name) && !pause.is_on(now));
+        let awake = self.pauses.iter().filter_map(ended).max();
         scopes.extend(seen.into_iter().flat_map(|seen| seen.states.clone()));
         ConnectionFigures {
             enabled: connection.auto_onboard.as_ref().is_some_and(|auto| auto.enabled),
             paused: self.pauses.iter().any(|pause| pause.covers(name) && pause.is_on(now)),
             next_due,
-            since: self.since.get(name).copied(),
+            since: self.since.get(name).map(|since| awake.map_or(*since, |awake| awake.max(*since))),
             interval,
             last_success: counted.last_success,
             last_duration: counted.last_duration,

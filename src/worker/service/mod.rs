@@ -33,6 +33,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
+use tokio::signal::unix::Signal;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +53,7 @@ use backend::Desk;
 use dispatcher::Dispatcher;
 use notify::{ServiceManager, status_line};
 use reload::{Followed, Reloads};
-use source::Text;
+use source::{Fault, Text};
 use watch::WatchTimes;
 
 /// What the worker is given.
@@ -60,12 +61,14 @@ use watch::WatchTimes;
 pub struct Settings {
     /// The checked schedule file.
     pub config: Arc<Config>,
-    /// Where it is.
+    /// Where it is, from the root: clients stand elsewhere.
     pub file: PathBuf,
     /// The text that it was made from.
     pub text: Text,
     /// What is suspicious in it, as it is shown.
     pub warnings: Vec<String>,
+    /// Why the file itself does not count, where the last good one stands in for it.
+    pub refused: Option<Fault>,
     /// How often and how patiently it is looked at for changes.
     pub watch: WatchTimes,
     /// The registry.
@@ -82,6 +85,8 @@ pub struct Settings {
     pub socket: PathBuf,
     /// Carries out what clients of that socket want.
     pub commands: Arc<dyn Commands>,
+    /// SIGHUP, listened to since the process began; one that came during the start is a reload after it.
+    pub hangup: Signal,
     /// When the process began its work.
     pub begun: Instant,
 }
@@ -95,9 +100,6 @@ pub enum ServeError {
     /// `[http]` cannot listen.
     #[error(transparent)]
     Http(#[from] crate::http::BindError),
-    /// SIGHUP cannot be listened to.
-    #[error("SIGHUP cannot be listened to: {0}")]
-    Signal(#[source] std::io::Error),
     /// The alarm could not be set up.
     #[error("the alarm of the worker cannot be set up: {0}")]
     Alarm(#[from] tokio_cron_scheduler::JobSchedulerError),
@@ -139,7 +141,7 @@ impl Service {
         self.0.config.load_full()
     }
 
-    /// Where the schedule file is.
+    /// Where the schedule file is, from the root.
     #[must_use]
     pub fn file(&self) -> &Path {
         &self.0.file
@@ -279,6 +281,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         file,
         text,
         warnings,
+        refused,
         watch,
         registry,
         mut lock,
@@ -287,6 +290,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         clock,
         socket,
         commands,
+        hangup,
         begun,
     } = settings;
     // Before anything is begun: a port that is taken is a start that failed.
@@ -294,13 +298,13 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         Some(http) => Some((Server::bind(http.listen).await?, zones.anew())),
         None => None,
     };
-    let hangup = follow::hangup().map_err(ServeError::Signal)?;
     let (mail, mailbox) = mpsc::channel(16);
     let status = Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         started_at: clock(),
-        file: file.clone(),
+        // Whoever asks may stand in another folder.
+        file: std::path::absolute(&file).unwrap_or_else(|_| file.clone()),
         registry: registry.path().to_owned(),
         ..Status::default()
     };
@@ -311,7 +315,10 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         text,
         warnings,
     };
-    let (reloader, reloads) = reload::prepare(followed, clock, watch.settle);
+    let (mut reloader, reloads) = reload::prepare(followed, clock, watch.settle);
+    if let Some(fault) = &refused {
+        reloader.begins_without_its_file(fault);
+    }
     let service = Service(Arc::new(Shared {
         config: ArcSwap::new(config),
         file,
@@ -338,6 +345,9 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         }
         None => None,
     };
+    if let Err(error) = lock.set_file(service.file()) {
+        tracing::warn!("the lock cannot tell which file the worker follows: {error}");
+    }
     let clients = control::open(&service, socket, &mut lock)
         .map(|server| tokio::spawn(control::serve(service.clone(), server, commands)));
     let mut dispatcher = Dispatcher::new(service.clone(), zones, mailbox).await?;

@@ -75,6 +75,7 @@ pub struct Prepared {
     settle: Duration,
     requests: mpsc::UnboundedReceiver<Request>,
     state: watch::Sender<ReloadState>,
+    attempted: Option<Seen>,
 }
 
 /// The task that reloads.
@@ -158,15 +159,25 @@ pub fn prepare(followed: Followed, clock: fn() -> DateTime<Utc>, settle: Duratio
     let (state, state_seen) = watch::channel(state);
     let (sender, requests) = mpsc::unbounded_channel();
     let reloads = Reloads { requests: sender, state: state_seen };
-    (Prepared { followed, clock, settle, requests, state }, reloads)
+    let attempted = Some(Seen::Text(followed.text.hash.clone()));
+    (Prepared { followed, clock, settle, requests, state, attempted }, reloads)
 }
 
 impl Prepared {
+    /// Has it begin with a file that is not the one that it follows, because of this. The first look says so again, or finds it cured.
+    pub fn begins_without_its_file(&mut self, fault: &Fault) {
+        self.attempted = None;
+        let trouble = Trouble::new((self.clock)(), fault.kind(), fault.headlines());
+        self.state.send_modify(|state| {
+            state.ok = false;
+            state.trouble = Some(trouble);
+        });
+    }
+
     /// The task, which does nothing until it is run.
     #[must_use]
     pub fn with<S: Swap>(self, swap: S, audit: Audit) -> Reloader<S> {
-        let Self { followed, clock, settle, requests, state } = self;
-        let attempted = Some(Seen::Text(followed.text.hash.clone()));
+        let Self { followed, clock, settle, requests, state, attempted } = self;
         Reloader { followed, swap, audit, clock, settle, requests, state, attempted }
     }
 }
@@ -427,10 +438,11 @@ impl<S: Swap> Reloader<S> {
         let start = if kind.prevents_start() { "; this file will not load at the next start" } else { "" };
         let (file, hash) = (self.followed.file.display(), seen.hash());
         tracing::warn!(trigger, by, hash, "rejected {file}, what was in force stays: {shown}{more}{start}");
+        let (errors, headlines) = (state::first(errors), state::first(headlines));
         self.state.send_modify(|state| {
             let since = state.trouble.as_ref().map_or(at, |trouble| trouble.since);
             state.ok = false;
-            state.trouble = Some(Trouble::new(since, kind, &headlines));
+            state.trouble = Some(Trouble::new(since, kind, headlines.clone()));
             state.attempted(at, asked.trigger, seen.hash(), result);
         });
         self.record(asked, at, seen, result, diff.as_ref(), headlines).await;

@@ -71,6 +71,12 @@ impl FaultKind {
             Self::Empty | Self::RemovesMost | Self::NotTaken => false,
         }
     }
+
+    /// Whether somebody has to say that it is meant.
+    #[must_use]
+    pub fn needs_accept(self) -> bool {
+        matches!(self, Self::Empty | Self::RemovesMost)
+    }
 }
 
 /// Why a schedule file could not be loaded.
@@ -248,6 +254,13 @@ pub fn last_good(registry: &Path) -> PathBuf {
     let mut name = registry.as_os_str().to_owned();
     name.push(LAST_GOOD);
     PathBuf::from(name)
+}
+
+/// The registry that the copy at this path was kept for, if it is such a copy.
+#[must_use]
+pub fn kept_for(copy: &Path) -> Option<PathBuf> {
+    let name = copy.file_name()?.to_str()?.strip_suffix(LAST_GOOD)?;
+    Some(copy.with_file_name(name))
 }
 
 /// Loads the last good copy as if it stood at `file`, so that relative paths in it mean what they meant.

@@ -37,7 +37,7 @@ pub struct Status {
     pub armed_after_ms: Option<u64>,
     /// What it is doing.
     pub phase: Phase,
-    /// The schedule file.
+    /// The schedule file, as an absolute path.
     pub file: PathBuf,
     /// The registry.
     pub registry: PathBuf,

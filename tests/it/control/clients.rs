@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
 
 use aboard::registry::{Outcome, Trigger};
 use aboard_simulator::{HttpApi, World};
@@ -16,7 +18,7 @@ use crate::support::{CANARY, LONG, Running, Said, on_a_terminal};
 
 /// Waits until the last run has ended so.
 fn wait_for(beside: &Beside, outcome: Outcome) {
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     while beside.home.runs().last().map(|run| run.outcome) != Some(outcome) {
         assert!(begun.elapsed() < LONG, "{:#?}", beside.home.runs());
         std::thread::yield_now();
@@ -135,7 +137,7 @@ fn two_clients_are_served_at_once_and_one_connection_runs_once() {
     beside.sim.hold_at(1);
     let clients = ["shop", "twin"].map(|name| beside.start(&["-o", "json", "onboard", name]));
     assert!(beside.sim.wait_until_held(LONG));
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     while beside.home.registry().exists() && beside.home.runs().len() < 2 {
         assert!(begun.elapsed() < LONG, "both have begun");
         std::thread::yield_now();
@@ -175,6 +177,81 @@ fn clients_that_are_silent_or_do_not_read_hold_up_nobody() {
     beside.ok(&["onboard", "shop", "--yes"]);
     beside.ok(&["health"]);
     drop(deaf);
+    beside.stop();
+}
+
+#[test]
+fn a_worker_that_is_told_to_stop_ends_whatever_its_clients_do() {
+    let beside = Beside::new(wordy());
+    let _silent = beside.client();
+    let mut drips = beside.client();
+    let (over, ended) = std::sync::mpsc::channel::<()>();
+    let dripping = std::thread::spawn(move || {
+        while ended.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+            // The worker may have closed it.
+            let _ = drips.to.write_all(b" ");
+        }
+    });
+    let mut stopped = beside.client();
+    let sends = r#"{"v":1,"do":"command","args":["-o","json","discover","shop"]}"#;
+    stopped.say(sends);
+    assert!(stopped.next().is_some());
+    let mut command = beside.command(&["-o", "json", "discover", "shop"]);
+    let mut frozen = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    frozen.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(frozen.id()).unwrap());
+    nix::sys::signal::kill(pid, Signal::SIGSTOP).unwrap();
+
+    let begun = Instant::now();
+    beside.worker.signal(Signal::SIGTERM);
+    let worker = beside.worker.end();
+    let took = begun.elapsed();
+    nix::sys::signal::kill(pid, Signal::SIGKILL).unwrap();
+    frozen.wait().unwrap();
+    drop(over);
+    dripping.join().unwrap();
+    assert_eq!(worker.said.code, Some(0), "{worker:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn who_says_nothing_in_time_is_not_waited_for_however_it_drips() {
+    let beside = Beside::new(shop::stocked());
+    let mut drips = beside.client();
+    let begun = Instant::now();
+    drips.to.set_write_timeout(Some(LONG)).unwrap();
+    drips.from.get_ref().set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    loop {
+        // What is closed can be written to no more, or read to its end.
+        if drips.to.write_all(b" ").is_err() || matches!(drips.from.read(&mut [0]), Ok(0)) {
+            break;
+        }
+        assert!(begun.elapsed() < LONG, "it is read for ever");
+    }
+    assert!(begun.elapsed() > Duration::from_secs(9), "{:?}", begun.elapsed());
+    beside.stop();
+}
+
+#[test]
+fn clients_without_number_do_not_keep_the_worker_from_saying_how_it_is() {
+    let beside = Beside::new(shop::stocked());
+    beside.sim.hold_at(1);
+    let busy: Vec<_> = (0..32)
+        .map(|_| {
+            let mut client = beside.client();
+            client.say(r#"{"v":1,"do":"command","args":["test","shop"]}"#);
+            client
+        })
+        .collect();
+    assert!(beside.sim.wait_until_held(LONG));
+    let begun = Instant::now();
+    while !beside.run(&["test", "shop"]).stderr.contains("as many clients as it can") {
+        assert!(begun.elapsed() < LONG, "every place is taken");
+    }
+    let idle: Vec<_> = (0..100).map(|_| beside.client()).collect();
+    beside.ok(&["health"]);
+    drop((busy, idle));
+    beside.sim.release();
     beside.stop();
 }
 

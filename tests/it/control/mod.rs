@@ -1,5 +1,6 @@
 //! Commands beside the running worker: carried out by it, through its control socket.
 
+mod astray;
 mod clients;
 mod reload;
 mod same;

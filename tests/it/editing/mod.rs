@@ -2,6 +2,7 @@
 
 mod connections;
 mod files;
+mod following;
 mod schedules;
 
 use std::fs;

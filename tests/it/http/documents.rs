@@ -92,6 +92,7 @@ fn a_reload_answers_what_changed_or_why_it_was_refused_and_shows_in_health_and_m
     assert_eq!((ready.status, ready.json()), (200, json!({ "status": "degraded", "degraded": ["file_rejected"] })));
     assert_eq!(site.get("/healthz").status, 200);
     assert!(site.get("/metrics").body.contains("aboard_config_last_reload_successful 0.0"));
+    assert!(site.get("/metrics").body.contains("aboard_worker_degraded{state=\"file_rejected\"} 1.0"));
 
     home.write("schedules.toml", &good.replace("time = \"02:30\"", "time = \"03:30\""));
     let answer = site.post("/api/v1/reload", "");
@@ -125,7 +126,15 @@ fn a_connection_that_leaves_the_file_takes_its_series_with_it() {
 fn a_connection_is_paused_and_resumed_and_who_did_it_is_written_down() {
     let (_sim, home, site) = open();
     let paused = |site: &Site| site.get("/api/v1/connections").json()[1]["paused"].clone();
+    let since = |site: &Site| -> f64 {
+        let metrics = site.get("/metrics").body;
+        let of = |line: &str| {
+            line.strip_prefix("aboard_schedule_since_timestamp_seconds{connection=\"shop\"} ").map(str::to_owned)
+        };
+        metrics.lines().find_map(of).unwrap().parse().unwrap()
+    };
     assert_eq!(paused(&site), json!(false));
+    let begun = since(&site);
     let answer = site.post("/api/v1/connections/shop/pause", r#"{"note":"migration"}"#);
     assert_eq!((answer.status, answer.json()), (200, site.get("/api/v1/connections").json()[1].clone()));
     assert_eq!(paused(&site), json!(true));
@@ -133,9 +142,16 @@ fn a_connection_is_paused_and_resumed_and_who_did_it_is_written_down() {
     let book = home.book();
     let pause = book.pauses().unwrap().remove(0);
     assert_eq!((pause.by.as_str(), pause.note.as_deref()), ("http token", Some("migration")));
+    assert!((since(&site) - begun).abs() < f64::EPSILON);
 
     assert_eq!(site.post("/api/v1/connections/shop/resume", "").json()["paused"], json!(false));
     assert_eq!((paused(&site), book.pauses().unwrap().len()), (json!(false), 0));
+    let resumed = since(&site);
+    assert!(resumed > begun, "it is stale no sooner than two intervals after the pause");
+    let now = aboard::clock::now();
+    let mut book = aboard::registry::Registry::open(&home.registry()).unwrap();
+    book.pause(Some("shop"), Some(now), None, "ann", now).unwrap();
+    assert!(since(&site) > resumed, "a pause ends by itself as well");
     let audit = book.audit_trail(&aboard::registry::AuditFilter::default()).unwrap();
     let actions: Vec<(&str, &str)> =
         audit.iter().map(|row| (row.actor.as_str(), row.action.as_str())).filter(|row| row.0 == "http token").collect();

@@ -136,6 +136,10 @@ fn the_installed_program_starts_as_its_unit_says_and_ends_at_sigterm() {
     let ready = service.manager.wait_for("READY=1");
     assert!(ready.contains("STATUS=1 schedule, next shop Mon 02:30 Europe/London"), "{ready}");
     assert!(service.home.path("state/aboard.db").exists());
+    let reload = &unit::settings(&unit, "ExecReload")[0];
+    for line in [reload.as_str(), "/usr/bin/aboard health", "/usr/bin/aboard health --live"] {
+        ok(&mut service.line(line, &installed.path("usr/bin/aboard")));
+    }
     worker.signal(Signal::SIGTERM);
     service.manager.wait_for("STOPPING=1");
     let ended = worker.end();
@@ -163,10 +167,86 @@ fn the_package_installs_enables_and_leaves_a_persons_files_when_it_goes() {
     assert_eq!(unit, read("packaging/aboard.service"));
     assert_eq!(unit::settings(&unit, "ExecStart"), ["/usr/bin/aboard run"]);
     let wanted = installed.path("etc/systemd/system/multi-user.target.wants/aboard.service");
-    assert_eq!(fs::read_link(wanted).unwrap(), Path::new("/lib/systemd/system/aboard.service"));
+    assert_eq!(fs::read_link(&wanted).unwrap(), Path::new("/lib/systemd/system/aboard.service"));
+
+    // Gone and back: what was enabled still is.
+    installed.dpkg("--remove", "aboard");
+    assert!(!installed.path("usr/bin/aboard").exists());
+    installed.dpkg("--install", file(packages(), ".deb").to_str().unwrap());
+    assert!(installed.path("lib/systemd/system/aboard.service").exists());
+    assert_eq!(fs::read_link(&wanted).unwrap(), Path::new("/lib/systemd/system/aboard.service"));
 
     fs::write(installed.path("etc/aboard/schedules.toml"), "[limits]\n").unwrap();
     let said = installed.dpkg("--purge", "aboard");
     assert!(said.contains("aboard: /etc/aboard/schedules.toml is left as it is"), "{said}");
     assert_eq!(installed.files(), BTreeSet::from(["etc/aboard/schedules.toml".to_owned()]));
+}
+
+/// What a script of the package has the programs around it do, where systemd runs and where these answer 0.
+fn asked(script: &str, words: &[&str], programs: &[&str], agrees: &[&str]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, programs_at) = (folder.path().join("log"), folder.path().join("bin"));
+    fs::create_dir(&programs_at).unwrap();
+    fs::write(&log, "").unwrap();
+    let agrees = agrees.iter().map(|question| format!("    *{question}*) exit 0 ;;\n")).collect::<Vec<_>>().concat();
+    for program in programs {
+        let text = format!(
+            "#!/bin/sh\necho {program} \"$@\" >> {}\ncase \"$*\" in\n{agrees}    *is-active* | *is-enabled* | *was-enabled*) exit 1 ;;\nesac\n",
+            log.display()
+        );
+        let file = programs_at.join(program);
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let text = read(&format!("packaging/deb/{script}"));
+    assert!(text.contains("[ -d /run/systemd/system ]"), "{text}");
+    let text = text.replace("/run/systemd/system", folder.path().to_str().unwrap());
+    fs::write(folder.path().join(script), text).unwrap();
+    ok(Command::new("/bin/sh")
+        .arg(folder.path().join(script))
+        .args(words)
+        .env("PATH", &programs_at)
+        .env_remove("DPKG_ROOT"));
+    let log = fs::read_to_string(log).unwrap();
+    log.lines()
+        .filter(|line| !line.contains("--quiet is-") && !line.contains("was-enabled"))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_service_starts_after_an_installation_and_again_after_an_upgrade_or_a_removal() {
+    const RELOAD: &str = "systemctl --system daemon-reload";
+    let alone = |words: &[&str], agrees: &[&str]| asked("postinst", words, &["systemctl"], agrees);
+    let first = ["systemctl --quiet enable aboard.service", RELOAD, "systemctl --system start aboard.service"];
+    assert_eq!(alone(&["configure", ""], &["is-enabled"]), first);
+    // dpkg tells the version that was there before, after a removal as well.
+    let again = [RELOAD, "systemctl --system restart aboard.service"];
+    for was in ["is-enabled", "is-active"] {
+        assert_eq!(alone(&["configure", "0.0.9"], &[was]), again, "{was}");
+    }
+    assert_eq!(alone(&["configure", "0.0.9"], &[]), [RELOAD], "disabled and at rest, it stays so");
+    assert_eq!(alone(&["triggered", "x"], &["is-enabled"]), Vec::<String>::new());
+
+    // Debian's helpers know the same, and the machine's policy.
+    let helped = |words: &[&str], agrees: &[&str]| {
+        asked("postinst", words, &["systemctl", "deb-systemd-helper", "deb-systemd-invoke"], agrees)
+    };
+    let enable = "deb-systemd-helper enable aboard.service";
+    let start = "deb-systemd-invoke start aboard.service";
+    let restart = "deb-systemd-invoke restart aboard.service";
+    assert_eq!(helped(&["configure", ""], &["was-enabled"]), [enable, RELOAD, start]);
+    assert_eq!(helped(&["configure", "0.0.9"], &["was-enabled"]), [enable, RELOAD, restart]);
+    let update = "deb-systemd-helper update-state aboard.service";
+    assert_eq!(helped(&["configure", "0.0.9"], &[]), [update, RELOAD, restart]);
+}
+
+#[test]
+fn the_service_is_stopped_before_its_removal_and_not_before_an_upgrade() {
+    let stop = "stop aboard.service";
+    let words = |words: &[&str], programs: &[&str]| asked("prerm", words, programs, &[]);
+    assert_eq!(words(&["remove"], &["systemctl"]), [format!("systemctl --system {stop}")]);
+    let helped = ["systemctl", "deb-systemd-invoke"];
+    assert_eq!(words(&["remove"], &helped), [format!("deb-systemd-invoke {stop}")]);
+    assert_eq!(words(&["upgrade", "0.2.0"], &helped), Vec::<String>::new());
 }

@@ -6,7 +6,7 @@ use super::{ours, read};
 use crate::support::server::python;
 
 /// The documents of a YAML file.
-fn yaml(name: &str) -> Vec<Value> {
+pub(super) fn yaml(name: &str) -> Vec<Value> {
     let script = "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))";
     let output = python().args(["-c", script]).arg(ours(name)).output().unwrap();
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
@@ -48,7 +48,7 @@ fn the_image_is_built_in_one_stage_and_shipped_in_another_without_root_or_a_shel
         assert!(image.iter().any(|line| line == expected), "{expected}: {image:#?}");
     }
     let health = image.iter().find(|line| line.starts_with("HEALTHCHECK ")).unwrap();
-    assert!(health.contains(r#"CMD ["/usr/bin/aboard", "health""#), "{health}");
+    assert!(health.ends_with(r#"CMD ["/usr/bin/aboard", "health", "--live"]"#), "{health}");
     assert!(image.iter().all(|line| !line.starts_with("RUN ")), "there is no shell to run it: {image:#?}");
     let pinned = lines.iter().find_map(|line| line.strip_prefix("ARG RUST=")).unwrap();
     let (_, tag) = pinned.rsplit_once(':').unwrap();
@@ -134,6 +134,22 @@ fn the_stateful_set_runs_one_worker_on_a_volume_that_stays() {
 }
 
 #[test]
+fn the_stateful_sets_service_leads_to_the_port_that_the_schedule_file_may_open() {
+    let set = of_kind("packaging/kubernetes/statefulset.yaml", "StatefulSet");
+    let service = of_kind("packaging/kubernetes/statefulset.yaml", "Service");
+    assert_eq!(set["spec"]["serviceName"], service["metadata"]["name"]);
+    assert_eq!(service["metadata"]["name"], "aboard");
+    assert_eq!(service["spec"]["clusterIP"], "None", "the pod is asked, and nothing before it");
+    assert_eq!(service["spec"]["selector"], set["spec"]["selector"]["matchLabels"]);
+    let aboard = named(&set["spec"]["template"]["spec"]["containers"], "aboard");
+    assert_eq!(named(&aboard["ports"], "http")["containerPort"], 9847);
+    let port = named(&service["spec"]["ports"], "http");
+    assert_eq!((&port["port"], &port["targetPort"]), (&9847.into(), &"http".into()));
+    let secret = &named(&aboard["env"], "ABOARD_HTTP_TOKEN")["valueFrom"]["secretKeyRef"];
+    assert_eq!(*secret, serde_json::json!({ "name": "aboard-http", "key": "token", "optional": true }));
+}
+
+#[test]
 fn the_sidecar_starts_before_and_ends_after_the_program_beside_it() {
     let set = of_kind("packaging/kubernetes/sidecar.yaml", "StatefulSet");
     let pod = &set["spec"]["template"]["spec"];
@@ -148,5 +164,20 @@ fn the_config_map_holds_a_valid_schedule_file_under_the_name_that_is_looked_for(
     let map = of_kind("packaging/kubernetes/schedules.yaml", "ConfigMap");
     assert_eq!(map["metadata"]["name"], "aboard-schedules");
     let home = crate::support::Home::new("http://127.0.0.1:1", map["data"]["schedules.toml"].as_str().unwrap());
+    home.ok(&["check"]);
+}
+
+#[test]
+fn the_config_maps_other_way_to_listen_is_valid_and_takes_the_token_of_the_secret() {
+    let map = of_kind("packaging/kubernetes/schedules.yaml", "ConfigMap");
+    let text = map["data"]["schedules.toml"].as_str().unwrap();
+    let other = text
+        .replace("listen = \"127.0.0.1:9847\"\n", "")
+        .replace("\n#listen", "\nlisten")
+        .replace("\n#token", "\ntoken");
+    let lines: Vec<&str> =
+        other.lines().filter(|line| line.starts_with("listen") || line.starts_with("token")).collect();
+    assert_eq!(lines, ["listen = \"0.0.0.0:9847\"", "token = \"env:ABOARD_HTTP_TOKEN\""]);
+    let home = crate::support::Home::new("http://127.0.0.1:1", &other);
     home.ok(&["check"]);
 }

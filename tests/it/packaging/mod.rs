@@ -2,7 +2,9 @@
 
 mod deb;
 mod image;
+mod lines;
 mod manifests;
+mod root;
 mod service;
 mod unit;
 

@@ -71,6 +71,10 @@ fn the_unit_says_what_the_worker_relies_on() {
         ("ExecReload", "/usr/bin/aboard reload --wait --timeout 30s"),
         ("Environment", "ABOARD_CONFIG=/etc/aboard/schedules.toml"),
         ("ConditionPathExists", "/etc/aboard/schedules.toml"),
+        ("Restart", "on-failure"),
+        ("RestartSec", "30s"),
+        // However often it fails, it is started again.
+        ("StartLimitIntervalSec", "0"),
         ("RestartPreventExitStatus", "2"),
         ("StateDirectory", "aboard"),
         ("RuntimeDirectory", "aboard"),

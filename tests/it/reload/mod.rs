@@ -4,8 +4,10 @@
 
 mod bad;
 mod changes;
+mod last_good;
 mod mounted;
 mod running;
+mod starting;
 
 use std::fmt::Write;
 use std::fs;

@@ -92,7 +92,8 @@ impl Home {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
                     walk(&path, found);
-                } else {
+                } else if path.is_file() {
+                    // A running worker's socket is none.
                     found.push((path.clone(), fs::read(&path).unwrap()));
                 }
             }

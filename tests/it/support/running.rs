@@ -118,6 +118,17 @@ impl Running {
         after.split_whitespace().next().unwrap().to_owned()
     }
 
+    /// Waits until it has said this, or until the time is over, whichever comes first.
+    pub(crate) fn wait_until_said_or(&mut self, time: Duration, text: &str) {
+        let end = std::time::Instant::now() + time;
+        while !self.said.contains(text) {
+            match self.stderr.recv_timeout(end.saturating_duration_since(std::time::Instant::now())) {
+                Ok(line) => self.said += &(line + "\n"),
+                Err(_) => return,
+            }
+        }
+    }
+
     /// Waits until it has said this on standard error, or has ended without; answers which.
     pub(crate) fn says_before_it_ends(&mut self, text: &str) -> bool {
         while !self.said.contains(text) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aboard::inventory::ScopeState;
 use aboard::registry::{Outcome, Registry, RunRow, Trigger};
 use aboard_simulator::{Failure, Fault, Operation};
 use chrono::TimeDelta;
@@ -92,6 +93,24 @@ fn a_run_whose_time_is_up_says_what_it_did_not_reach() {
     assert_eq!((error.kind.as_str(), error.message.as_str()), ("timeout", "the run's time was up (2s)"));
     worker.signal(Signal::SIGTERM);
     worker.end();
+}
+
+#[test]
+fn what_a_run_whose_time_was_up_did_not_reach_is_looked_at_again() {
+    let timed = timed("timeout = \"2s\"\nretry_failed = [\"15m\"]");
+    timed.sim.hold_at(2);
+    let mut worker = timed.start();
+    to(&timed, NINE);
+    worker.wait_until_said(OVER);
+    timed.sim.release();
+    timed.clock.set(at("2026-11-23T09:20:00Z"));
+    worker.wait_until_said_times(OVER, 2);
+    worker.signal(Signal::SIGTERM);
+    worker.end();
+    let (_, scopes) = timed.home.book().run(1).unwrap();
+    assert!(scopes.iter().all(|scope| scope.state == ScopeState::NotReached) && scopes.len() == 4, "{scopes:#?}");
+    let expected = [(Trigger::Schedule, Outcome::Failed, 0, 4), (Trigger::Retry, Outcome::Succeeded, 4, 0)];
+    assert_eq!(told(&timed.home.runs()), expected);
 }
 
 #[test]
@@ -193,7 +212,7 @@ fn runs_lists_the_due_instants_that_did_not_run_with_their_fate() {
     let null = &serde_json::Value::Null;
     let expected = [
         (&"2026-11-24T09:00:00Z".into(), null, &"skipped".into(), &"paused".into()),
-        (&NINE.into(), &"succeeded".into(), null, null),
+        (&NINE.into(), &"succeeded".into(), &"run".into(), null),
     ];
     assert_eq!(told, expected);
     let text = timed.home.ok(&["runs"]).stdout;

@@ -5,6 +5,7 @@
 mod afterwards;
 mod crowd;
 mod killed;
+mod owed;
 mod reloading;
 mod soak;
 mod steps;

@@ -1,15 +1,13 @@
 //! Working everything out from the registry: at the start, and when the clock, the zone data or the file changed.
 
-use std::collections::BTreeMap;
+use chrono::{DateTime, TimeDelta, Utc};
 
-use chrono::{DateTime, Utc};
-
-use super::super::entries::{Entry, definitions, entries};
+use super::super::entries::{before_the_change, definitions, entries};
 use super::super::jobs::Job;
 use super::Dispatcher;
 use crate::config::Config;
 use crate::registry::locks::Locking;
-use crate::registry::{AuditAction, AuditEntry, DueId, Registry, RegistryError, Trigger, locks};
+use crate::registry::{AuditAction, AuditEntry, Registry, RegistryError, Trigger, locks};
 use crate::schedule;
 use crate::schedule::{Fate, Reason};
 
@@ -18,28 +16,31 @@ impl Dispatcher {
     pub(super) async fn plan(&mut self, now: DateTime<Utc>) -> Result<(), RegistryError> {
         let config = self.service.config();
         let defined = definitions(&config);
-        let (forgotten, states, mut retries) = self
+        let (aside, before, pauses) = self
             .with(move |registry, _| {
-                let forgotten = registry.forget_fates_of_the_future(now)?;
-                if forgotten > 0 {
-                    let detail = serde_json::json!({ "due_instants": forgotten });
+                let aside = registry.set_aside_fates_of_the_future(now)?;
+                if aside > 0 {
+                    let detail = serde_json::json!({ "due_instants": aside });
                     let action = AuditAction::ClockCorrected;
                     registry.audit(&AuditEntry { actor: "worker", action, connection: None, detail }, now)?;
                 }
-                Ok((forgotten, registry.define_schedules(&defined, now)?, registry.retries()?))
+                Ok((aside, registry.schedules()?, registry.pauses()?))
             })
             .await?;
-        if forgotten > 0 {
-            tracing::warn!(forgotten, "the clock had been ahead; due instants that it had served are still to come");
+        if aside > 0 {
+            tracing::warn!(aside, "the clock had been ahead; due instants that it had served are still to come");
         }
+        // What came due by a schedule that was changed while nothing ran is served before the new one counts.
+        let old = before_the_change(&config, &before, &defined, &self.zones);
+        let owed = old.iter().flat_map(|(name, entry)| self.judge(name, entry, &pauses, now)).collect();
+        self.record(owed, now).await?;
+        let (states, mut retries) =
+            self.with(move |registry, _| Ok((registry.define_schedules(&defined, now)?, registry.retries()?))).await?;
         self.entries = entries(&config, &states, &mut retries, &self.zones);
         self.warn_of_zones(&config, now);
         for (name, entry) in &mut self.entries {
             // What is owed from before is settled by this round.
-            entry.next = owed(name, entry, now).or_else(|| {
-                entry.look_ahead(name, now);
-                entry.next
-            });
+            entry.look_at_what_is_owed(name, now);
         }
         (self.planned, self.changed) = (true, true);
         Ok(())
@@ -61,46 +62,44 @@ impl Dispatcher {
 
     /// Runs that the last worker was to begin, or that broke off with it. What has come due since is queued already and goes before.
     pub(super) async fn take_up(&mut self, now: DateTime<Utc>) -> Result<(), RegistryError> {
-        let (open, unfinished, pauses) =
-            self.with(|registry, _| Ok((registry.open_dues()?, registry.unfinished()?, registry.pauses()?))).await?;
-        let paused = |name: &str| pauses.iter().any(|pause| pause.covers(name) && pause.is_on(now));
-        let mut dropped: BTreeMap<Reason, Vec<DueId>> = BTreeMap::new();
+        let (open, unfinished) = self.with(|registry, _| Ok((registry.open_dues()?, registry.unfinished()?))).await?;
+        let mut fates = Vec::new();
         for due in open.into_iter().rev() {
             let name = &due.connection;
-            let reason = if !self.entries.get(name).is_some_and(|entry| entry.auto.enabled) {
-                Reason::Disabled
-            } else if paused(name) {
-                Reason::Paused
-            } else if self.queue.holds(name) {
-                Reason::Superseded
-            } else {
-                let job = Job::Due { due_id: due.due_id, due_at: due.due_at, late: due.fate == Fate::CaughtUp };
-                self.queue.push(name, due.due_at, job);
+            // In flight, it has not come to its beginning yet.
+            if self.queue.is_for(due.due_id) || self.is_in_flight(name) {
+                continue;
+            }
+            let Some(entry) = self.entries.get(name).filter(|entry| entry.auto.enabled) else {
+                fates.push((due.due_id, Fate::Skipped, Some(Reason::Disabled)));
                 continue;
             };
-            if !self.queue.is_for(due.due_id) {
-                dropped.entry(reason).or_default().push(due.due_id);
+            // How long it had to wait for its jitter is not known any more; it is not held against it.
+            let start_at = due.due_at + TimeDelta::from_std(entry.auto.jitter).unwrap_or_default();
+            match schedule::judge(&entry.auto, now - start_at) {
+                _ if self.queue.holds(name) => fates.push((due.due_id, Fate::Missed, Some(Reason::Superseded))),
+                (Fate::Missed, reason) => fates.push((due.due_id, Fate::Missed, reason)),
+                (fate, _) => {
+                    let late = fate == Fate::CaughtUp;
+                    if fate != due.fate {
+                        fates.push((due.due_id, fate, None));
+                    }
+                    let job = Job::Due { due_id: due.due_id, due_at: due.due_at, start_at, late };
+                    self.queue.push(name, due.due_at, job);
+                }
             }
         }
-        for (reason, dues) in dropped {
-            self.skip(dues, reason).await?;
-        }
+        self.change_fates(fates).await?;
         for left in unfinished.into_iter().filter(|left| left.trigger != Trigger::Retry) {
             let name = &left.connection;
             let follows = self.entries.get(name).is_some_and(|entry| entry.auto.enabled);
-            if follows && !paused(name) && !self.queue.holds(name) {
+            if follows && !self.is_busy(name) {
                 self.queue.push(name, left.due_at.unwrap_or(now), Job::Resume { due_at: left.due_at });
             }
         }
         (self.taken_up, self.changed) = (true, true);
         Ok(())
     }
-}
-
-/// What is owed already, as a wake-up that has passed.
-pub(super) fn owed(name: &str, entry: &Entry, now: DateTime<Utc>) -> Option<schedule::Wake> {
-    let due = schedule::settle(&entry.standing(name, false, false), now).last()?.due;
-    Some(schedule::Wake { due, at: due.at })
 }
 
 /// Runs that count as running although their process died.

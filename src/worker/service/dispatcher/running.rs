@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use tokio::task;
@@ -9,22 +10,45 @@ use tokio::task::JoinError;
 
 use super::super::entries::Entry;
 use super::super::jobs::{Job, failed_in_passing};
+use super::planning::end_dead_runs;
 use super::{Dispatcher, Flight};
 use crate::registry::{Outcome, RegistryError, Retry};
-use crate::schedule::Reason;
+use crate::schedule::{self, Fate, Reason};
 use crate::worker::report::RunReport;
 
+/// How long a run that could not begin waits before it tries again.
+const BACK_OFF: Duration = Duration::from_secs(10);
+
 impl Dispatcher {
-    /// Begins what waits, as far as there is room; runs by hand take places too, but for one:
-    /// somebody's question that nobody answers must not keep every schedule waiting.
-    pub(super) fn start_runs(&mut self, now: DateTime<Utc>) {
+    /// Begins what waits, as far as there is room and nobody has it rest. Runs by hand take places too, but for one: somebody's question
+    /// that nobody answers must not keep every schedule waiting.
+    pub(super) async fn start_runs(&mut self, now: DateTime<Utc>) -> Result<(), RegistryError> {
         let config = self.service.config();
         let by_hand = self.service.0.by_hand.load(Relaxed);
         let room = config.limits.parallel_runs - by_hand.min(config.limits.parallel_runs.saturating_sub(1));
+        if self.queue.len() == 0 || self.flights.len() >= room {
+            return Ok(());
+        }
+        let pauses = self.with(|registry, _| registry.pauses()).await?;
+        let rests = |name: &str| pauses.iter().any(|pause| pause.covers(name) && pause.is_on(now));
+        self.not_before.retain(|_, at| *at > Instant::now());
         while self.flights.len() < room {
-            let Some((name, job)) = self.queue.pop() else { return };
-            let Some(connection) = config.connections.get(&name).cloned() else { continue };
+            let may_begin = |name: &str| !rests(name) && !self.not_before.contains_key(name);
+            let Some((since, name, job)) = self.queue.pop(may_begin) else { return Ok(()) };
+            let connection = config.connections.get(&name).cloned();
+            let Some(connection) = connection else { continue };
             let Some(auto) = &connection.auto_onboard else { continue };
+            if let Job::Due { due_id, start_at, .. } = &job
+                && schedule::is_too_late(auto, now - *start_at)
+            {
+                let missed = vec![(*due_id, Fate::Missed, Some(Reason::TooLate))];
+                if let Err(error) = self.change_fates(missed).await {
+                    self.queue.push(&name, since, job);
+                    return Err(error);
+                }
+                tracing::warn!(connection = name, "a due instant waited too long for its turn and does not run");
+                continue;
+            }
             let request = job.request(auto);
             let context = self.service.context(self.service.0.stop.child_token());
             // On the heap: a run is big, and the set moves it.
@@ -33,9 +57,10 @@ impl Dispatcher {
             self.changed = true;
             self.flights.insert(id, Flight { connection: name, job, since: now });
         }
+        Ok(())
     }
 
-    /// A run is over: what it could not read in passing is looked at again later.
+    /// A run is over: what it could not read in passing is looked at again later. One that could not even begin waits and tries again.
     pub(super) async fn land(&mut self, ended: Result<(task::Id, RunReport), JoinError>) {
         let (id, report) = match ended {
             Ok((id, report)) => (id, Some(report)),
@@ -45,18 +70,36 @@ impl Dispatcher {
             }
         };
         self.changed = true;
-        let Some(Flight { connection, job, .. }) = self.flights.remove(&id) else { return };
-        let Some(report) = report else { return };
-        let done = if is_refused(&report) {
-            self.skip(job.due_id().into_iter().collect(), Reason::StillRunning).await
-        } else if report.outcome == Outcome::Interrupted {
-            Ok(())
-        } else {
-            self.look_again_later(&connection, &job, &report).await
+        let Some(Flight { connection, job, since }) = self.flights.remove(&id) else { return };
+        let Some(report) = report else {
+            self.mend_at = Some(Instant::now() + BACK_OFF);
+            return;
         };
-        if let Err(error) = done {
+        if report.outcome == Outcome::Interrupted {
+            return;
+        }
+        if report.run_id.is_none() {
+            // Another run of the connection holds its lock, or the registry cannot be written.
+            self.not_before.insert(connection.clone(), Instant::now() + BACK_OFF);
+            self.queue.push(&connection, since, job);
+            return;
+        }
+        if report.error.as_ref().is_some_and(|error| error.kind == "registry") {
+            // Its end may not have been written down.
+            self.mend_at = Some(Instant::now() + BACK_OFF);
+        }
+        if let Err(error) = self.look_again_later(&connection, &job, &report).await {
             tracing::error!(connection, "what follows from the run cannot be written down: {error}");
         }
+    }
+
+    /// Ends runs that are open in the registry and in nobody's hands, and takes up what they leave.
+    pub(super) async fn mend(&mut self) -> Result<(), RegistryError> {
+        if self.mend_at.is_some_and(|at| at <= Instant::now()) {
+            self.with(end_dead_runs).await?;
+            (self.mend_at, self.taken_up) = (None, false);
+        }
+        Ok(())
     }
 
     pub(super) async fn look_again_later(
@@ -131,9 +174,4 @@ impl Dispatcher {
     pub(super) fn is_in_flight(&self, connection: &str) -> bool {
         self.flights.values().any(|flight| flight.connection == connection)
     }
-}
-
-/// Whether the run never began because another one of its connection is under way.
-fn is_refused(report: &RunReport) -> bool {
-    report.run_id.is_none() && report.error.as_ref().is_some_and(|error| error.kind == "already_running")
 }

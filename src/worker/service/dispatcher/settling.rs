@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use super::super::entries::Entry;
 use super::super::jobs::Job;
 use super::Dispatcher;
-use crate::registry::{DueId, NewFate, RegistryError};
+use crate::registry::{DueId, NewFate, Pause, RegistryError};
 use crate::schedule;
-use crate::schedule::{Fate, Reason, Verdict};
+use crate::schedule::{Fate, Reason, Rest, Verdict};
 
 impl Dispatcher {
     /// Gives every due instant its fate.
@@ -24,20 +25,49 @@ impl Dispatcher {
         let mut verdicts = Vec::new();
         for name in &due {
             let entry = &self.entries[name];
-            let paused = pauses.iter().any(|pause| pause.covers(name) && pause.is_on(now));
-            let standing = entry.standing(name, paused, self.serves_a_due_instant(name));
-            verdicts.extend(schedule::settle(&standing, now).into_iter().map(|verdict| (name.clone(), verdict)));
+            verdicts.extend(self.judge(name, entry, &pauses, now));
         }
         let last: BTreeMap<String, DateTime<Utc>> =
-            verdicts.iter().map(|(name, verdict)| (name.clone(), verdict.due.at)).collect();
-        let zones: Vec<&'static str> = verdicts.iter().map(|(name, _)| self.entries[name].zone.name()).collect();
+            verdicts.iter().map(|judged| (judged.connection.clone(), judged.verdict.due.at)).collect();
+        self.record(verdicts, now).await?;
+        for name in due {
+            if let Some(entry) = self.entries.get_mut(&name) {
+                // Everything up to there has its fate, whether it was written now or before.
+                entry.settled_until = entry.settled_until.max(last.get(&name).copied());
+                entry.look_ahead(&name, now);
+            }
+        }
+        Ok(())
+    }
+
+    /// What becomes of the instants of a schedule that have come.
+    pub(super) fn judge(&self, name: &str, entry: &Entry, pauses: &[Pause], now: DateTime<Utc>) -> Vec<Judged> {
+        let rests: Vec<Rest> = pauses
+            .iter()
+            .filter(|pause| pause.covers(name))
+            .map(|pause| Rest { from: pause.at, until: pause.until })
+            .collect();
+        let standing = entry.standing(name, &rests, self.serves_a_due_instant(name));
+        let judged = |verdict: Verdict| Judged {
+            connection: name.to_owned(),
+            zone: entry.zone.name(),
+            start_at: verdict.due.at + schedule::jitter(name, &entry.auto, &entry.zone, &verdict.due),
+            verdict,
+        };
+        schedule::settle(&standing, now).into_iter().map(judged).collect()
+    }
+
+    /// Writes fates down, all in one transaction, and queues the runs.
+    pub(super) async fn record(&mut self, verdicts: Vec<Judged>, now: DateTime<Utc>) -> Result<(), RegistryError> {
+        if verdicts.is_empty() {
+            return Ok(());
+        }
         let tzdb = self.zones.version().to_owned();
         let (verdicts, ids) = self
             .with(move |registry, _| {
                 let fates: Vec<NewFate<'_>> = verdicts
                     .iter()
-                    .zip(zones)
-                    .map(|((connection, verdict), zone)| NewFate {
+                    .map(|Judged { connection, zone, verdict, .. }| NewFate {
                         connection,
                         zone,
                         due: verdict.due,
@@ -51,37 +81,44 @@ impl Dispatcher {
                 Ok((verdicts, ids))
             })
             .await?;
-        for ((name, verdict), due_id) in verdicts.into_iter().zip(ids) {
+        for (Judged { connection, start_at, verdict, .. }, due_id) in verdicts.into_iter().zip(ids) {
             let Some(due_id) = due_id else { continue };
             let due_at = verdict.due.at;
             if matches!(verdict.fate, Fate::Run | Fate::CaughtUp) {
-                let job = Job::Due { due_id, due_at, late: verdict.fate == Fate::CaughtUp };
-                self.queue.push(&name, due_at, job);
+                let job = Job::Due { due_id, due_at, start_at, late: verdict.fate == Fate::CaughtUp };
+                self.queue.push(&connection, due_at, job);
             } else {
-                tell_left_out(&name, &verdict);
-            }
-        }
-        for name in due {
-            if let Some(entry) = self.entries.get_mut(&name) {
-                // Everything up to there has its fate, whether it was written now or before.
-                entry.settled_until = entry.settled_until.max(last.get(&name).copied());
-                entry.look_ahead(&name, now);
+                tell_left_out(&connection, &verdict);
             }
         }
         Ok(())
     }
 
-    pub(super) async fn skip(&mut self, dues: Vec<DueId>, reason: Reason) -> Result<(), RegistryError> {
-        if dues.is_empty() {
+    /// Gives due instants whose runs have not begun another fate.
+    pub(super) async fn change_fates(
+        &mut self,
+        fates: Vec<(DueId, Fate, Option<Reason>)>,
+    ) -> Result<(), RegistryError> {
+        if fates.is_empty() {
             return Ok(());
         }
-        self.with(move |registry, _| dues.iter().try_for_each(|due_id| registry.skip_due(*due_id, reason))).await
+        self.with(move |registry, _| registry.change_fates(&fates)).await
     }
 
     /// Whether an instant that comes due now finds another one's run under way or waiting. Other jobs that only wait give way to it.
     pub(super) fn serves_a_due_instant(&self, connection: &str) -> bool {
         self.is_in_flight(connection) || self.queue.holds_due(connection)
     }
+}
+
+/// A due instant with what becomes of it.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub(super) connection: String,
+    zone: &'static str,
+    /// The instant with its jitter.
+    start_at: DateTime<Utc>,
+    verdict: Verdict,
 }
 
 /// Says that a due instant does not run: as news where nobody asked for that.

@@ -11,10 +11,9 @@ use super::super::clock_watch::EARLIEST;
 use super::super::entries::{definitions, entries};
 use super::super::jobs::Job;
 use super::Dispatcher;
-use super::planning::owed;
 use crate::config::Config;
 use crate::registry::{RegistryError, Retry};
-use crate::schedule::Reason;
+use crate::schedule::{Fate, Reason};
 
 impl Dispatcher {
     pub(super) async fn take(&mut self, mail: Mail) {
@@ -48,7 +47,8 @@ impl Dispatcher {
             .collect();
         self.entries = entries(&config, &states, &mut retries, &self.zones);
         for (name, entry) in &mut self.entries {
-            entry.look_ahead(name, now);
+            // With less jitter than before, what was waited for has come.
+            entry.look_at_what_is_owed(name, now);
         }
         self.drop_what_is_gone(&config).await?;
         self.warn_of_zones(&config, now);
@@ -67,19 +67,19 @@ impl Dispatcher {
         for (name, entry) in &mut self.entries {
             if before.get(name) != after.get(name) && entry.next.is_some_and(|next| next.due.at <= now) {
                 entry.auto.jitter = Duration::ZERO;
-                entry.look_ahead(name, now);
-                entry.next = owed(name, entry, now);
+                entry.look_at_what_is_owed(name, now);
             }
         }
         self.settle(now).await
     }
 
-    /// Jobs that wait for a connection that has no schedule any more.
+    /// Jobs that wait for a connection that has no schedule any more, or one that is off.
     pub(super) async fn drop_what_is_gone(&mut self, config: &Config) -> Result<(), RegistryError> {
-        let stays =
-            |name: &str| config.connections.get(name).is_some_and(|connection| connection.auto_onboard.is_some());
+        let auto = |name: &str| config.connections.get(name).and_then(|connection| connection.auto_onboard.as_ref());
+        let stays = |name: &str| auto(name).is_some_and(|auto| auto.enabled);
         let gone: Vec<String> = self.queue.connections().filter(|name| !stays(name)).cloned().collect();
         let jobs: Vec<Job> = gone.iter().filter_map(|name| self.queue.remove(name)).collect();
-        self.skip(jobs.iter().filter_map(Job::due_id).collect(), Reason::Disabled).await
+        let skipped = |due_id| (due_id, Fate::Skipped, Some(Reason::Disabled));
+        self.change_fates(jobs.iter().filter_map(Job::due_id).map(skipped).collect()).await
     }
 }

@@ -8,8 +8,18 @@ use serde::{Deserialize, Serialize};
 use crate::config::Diff;
 use crate::worker::service::source::FaultKind;
 
-/// How many errors are kept; a file of another kind altogether has thousands.
-const ERRORS_AT_MOST: usize = 20;
+/// How many errors are kept and told; a file of another kind altogether has thousands.
+const ERRORS_AT_MOST: usize = 100;
+
+/// The first errors, and how many more there are.
+pub(super) fn first(mut errors: Vec<String>) -> Vec<String> {
+    let more = errors.len().saturating_sub(ERRORS_AT_MOST);
+    if more > 0 {
+        errors.truncate(ERRORS_AT_MOST);
+        errors.push(format!("and {more} more"));
+    }
+    errors
+}
 
 /// What set a reload off; the later ones tell more about what was meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -181,12 +191,8 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    pub(super) fn new(since: DateTime<Utc>, kind: FaultKind, errors: &[String]) -> Self {
-        let mut kept = errors.get(..ERRORS_AT_MOST).unwrap_or(errors).to_vec();
-        if let Some(more) = errors.len().checked_sub(ERRORS_AT_MOST + 1) {
-            kept.push(format!("and {} more", more + 1));
-        }
-        Self { since, kind, errors: kept, prevents_start: kind.prevents_start() }
+    pub(super) fn new(since: DateTime<Utc>, kind: FaultKind, errors: Vec<String>) -> Self {
+        Self { since, kind, errors, prevents_start: kind.prevents_start() }
     }
 }
 
@@ -224,7 +230,7 @@ impl ReloadState {
             let more = errors.len().saturating_sub(1);
             let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
             let start = if *prevents_start { "; it will not load at the next start" } else { "" };
-            let word = if *kind == FaultKind::RemovesMost || *kind == FaultKind::Empty { "waits" } else { "rejected" };
+            let word = if kind.needs_accept() { "waits" } else { "rejected" };
             reasons.push(format!("{file} {word} since {since}: {first}{more}{start}"));
         }
         if *detached {
