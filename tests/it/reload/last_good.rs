@@ -41,7 +41,7 @@ fn a_bad_file_is_stood_in_for_by_the_last_good_one_until_it_is_cured() {
     timed.home.write("schedules.toml", &schedules("25:00"));
     refused(&timed.home, "auto_onboard.time");
     let mut worker = allowed(&timed);
-    worker.wait_until_said("WARN schedules.toml:");
+    worker.wait_until_said("auto_onboard.time: \"25:00\"");
     let health = timed.home.run(&["health"]);
     assert_eq!(health.code, Some(3), "{health:?}");
     assert!(health.stdout.contains("rejected since") && health.stdout.contains("3 schedules"), "{health:?}");
