@@ -32,14 +32,13 @@ pub(super) fn check<W: Write>(global: &Global, next: u16, output: &mut Output<W>
     for warning in warnings.chain(differences.iter().map(ToString::to_string)) {
         super::say(&format!("warning: {warning}"));
     }
-    let (last, pauses) = registry_says(global, &loaded);
-    let pauses = pauses.unwrap_or_default();
-    let paused =
-        |connection: &Connection| pauses.iter().find(|pause| pause.covers(&connection.name) && pause.is_on(now));
-    let last = |connection: &Connection| last.get(&connection.name);
+    let said = registry_says(global, &loaded);
+    let pauses = || said.pauses.iter().flatten();
+    let paused = |connection: &Connection| pauses().find(|pause| pause.covers(&connection.name) && pause.is_on(now));
+    let last = |connection: &Connection| said.last.get(&connection.name);
     match global.output {
         Format::Json => {
-            output.json(&documents(global, &loaded, &outlooks, &zones))?;
+            output.json(&documents(&loaded, &outlooks, &zones, &said))?;
         }
         Format::Text | Format::Csv => {
             let Config { connections: all, targets, .. } = &*loaded.config;
@@ -56,8 +55,8 @@ pub(super) fn check<W: Write>(global: &Global, next: u16, output: &mut Output<W>
 }
 
 /// What is told of each connection, in the order of the file's connections, which is that of `outlooks`.
-pub(super) fn documents(global: &Global, loaded: &Loaded, outlooks: &[Outlook], zones: &ZoneData) -> Vec<Value> {
-    let (last, pauses) = registry_says(global, loaded);
+pub(super) fn documents(loaded: &Loaded, outlooks: &[Outlook], zones: &ZoneData, said: &Said) -> Vec<Value> {
+    let Said { last, pauses } = said;
     let document = |(connection, outlook): (&Connection, &Outlook)| {
         let known = Known { last: last.get(&connection.name), pauses: pauses.as_deref(), zones, now: clock::now() };
         documents::connection(connection, outlook, known)
@@ -65,11 +64,19 @@ pub(super) fn documents(global: &Global, loaded: &Loaded, outlooks: &[Outlook], 
     loaded.config.connections.values().zip(outlooks).map(document).collect()
 }
 
-/// The newest runs and the pauses. The file is what is checked, so a registry that cannot be read is only less to tell.
-fn registry_says(global: &Global, loaded: &Loaded) -> (BTreeMap<String, RunRow>, Option<Vec<Pause>>) {
+/// What the registry says of the file's connections: their newest runs, and the pauses.
+#[derive(Debug)]
+pub(super) struct Said {
+    last: BTreeMap<String, RunRow>,
+    pauses: Option<Vec<Pause>>,
+}
+
+/// Asks the registry. The file is what is checked, so one that cannot be read is only less to tell.
+pub(super) fn registry_says(global: &Global, loaded: &Loaded) -> Said {
     let registry = Registry::open_read(&setup::registry_path(global, loaded)).ok();
     let pauses = registry.as_ref().and_then(|registry| registry.pauses().ok());
-    (registry.map(|registry| last_runs(&registry, &loaded.config)).unwrap_or_default(), pauses)
+    let last = registry.map(|registry| last_runs(&registry, &loaded.config)).unwrap_or_default();
+    Said { last, pauses }
 }
 
 /// The newest run of each connection.

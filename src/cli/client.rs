@@ -56,8 +56,9 @@ pub(super) async fn find(global: &Global, patience: Duration) -> Result<Option<W
     let of_system = || setup::is_of_system(&setup::file(global)).then(|| SYSTEM_RUNTIME.into());
     let runtime = environment::path("RUNTIME_DIRECTORY").or_else(of_system);
     let runtime = runtime.and_then(|runtime| control::in_runtime(&runtime));
+    let loaded = setup::load(global);
     if let (None, Some(socket)) = (&global.registry, runtime)
-        && setup::load(global).is_err()
+        && loaded.is_err()
         && let Ok(stream) = control::connect(&socket)
     {
         return Ok(Some(Worker {
@@ -66,7 +67,7 @@ pub(super) async fn find(global: &Global, patience: Duration) -> Result<Option<W
             registry: None,
         }));
     }
-    for place in places::registries(global) {
+    for place in places::registries_by(global, loaded) {
         if let Some(worker) = worker_of(&place, patience).await? {
             return Ok(Some(worker));
         }

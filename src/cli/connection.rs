@@ -42,7 +42,12 @@ fn list<W: Write>(global: &Global, output: &mut Output<W>) -> Result<Exit, Failu
         Format::Json => {
             let present = Present::new();
             let outlooks: Vec<Outlook> = connections().map(|connection| present.outlook(connection, NEXT)).collect();
-            output.json(&check::documents(global, &loaded, &outlooks, &present.zones))?;
+            output.json(&check::documents(
+                &loaded,
+                &outlooks,
+                &present.zones,
+                &check::registry_says(global, &loaded),
+            ))?;
         }
         Format::Csv => output.csv(&["connection", "credentials", "regions", "schedule"], rows())?,
         Format::Text => {

@@ -6,14 +6,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::args::Global;
-use super::setup;
+use super::exit::Failure;
+use super::setup::{self, Loaded};
 use crate::config::Place;
 use crate::registry::locks;
 use crate::worker::service::source;
 
 /// Where the registry of a command may be, the likeliest first.
 pub(super) fn registries(global: &Global) -> Vec<PathBuf> {
-    match (&global.registry, setup::load(global)) {
+    registries_by(global, setup::load(global))
+}
+
+/// The same, by what came of loading the file.
+pub(super) fn registries_by(global: &Global, loaded: Result<Loaded, Failure>) -> Vec<PathBuf> {
+    match (&global.registry, loaded) {
         (Some(named), _) => vec![named.clone()],
         (None, Ok(loaded)) => vec![setup::registry_path(global, &loaded)],
         (None, Err(_)) => of_bad_file(global),

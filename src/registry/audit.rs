@@ -12,8 +12,6 @@ use super::{Reader, Registry, RegistryError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditAction {
-    /// The worker began to follow the schedule file.
-    Started,
     /// The schedule file was read anew and is followed.
     Reloaded,
     /// The schedule file was read anew and refused.
@@ -32,16 +30,13 @@ pub enum AuditAction {
     Paused,
     /// A schedule goes on.
     Resumed,
-    /// A delivery is to be sent again.
-    DeliveryRetried,
     /// The clock had been wrong, and what was written under it was taken back.
     ClockCorrected,
 }
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 12] = [
-        Self::Started,
+    pub const ALL: [Self; 10] = [
         Self::Reloaded,
         Self::ReloadRejected,
         Self::Edited,
@@ -51,7 +46,6 @@ impl AuditAction {
         Self::Unignored,
         Self::Paused,
         Self::Resumed,
-        Self::DeliveryRetried,
         Self::ClockCorrected,
     ];
 
@@ -59,7 +53,6 @@ impl AuditAction {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Started => "started",
             Self::Reloaded => "reloaded",
             Self::ReloadRejected => "reload_rejected",
             Self::Edited => "edited",
@@ -69,7 +62,6 @@ impl AuditAction {
             Self::Unignored => "unignored",
             Self::Paused => "paused",
             Self::Resumed => "resumed",
-            Self::DeliveryRetried => "delivery_retried",
             Self::ClockCorrected => "clock_corrected",
         }
     }

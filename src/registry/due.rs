@@ -5,19 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 
 use super::values::{self, At, at, count, counted, word, word_or_none};
 use super::{Reader, Registry, RegistryError, RunId};
-use crate::schedule::{Due, Fate, Reason};
+use crate::schedule::{CLOCK_SLACK, Due, Fate, Reason, is_misdated};
 
 /// A due instant's number.
 pub type DueId = i64;
-
-/// A clock that was set back by more than this had been wrong; by less, it was corrected, or somebody travels.
-pub const WRONG_CLOCK: TimeDelta = TimeDelta::hours(26);
 
 /// When a connection's schedule as it stands began.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,8 +92,6 @@ pub struct DueRow {
 pub struct DueFilter {
     /// Of this connection.
     pub connection: Option<String>,
-    /// Only those that did not run.
-    pub without_run: bool,
     /// Not before this instant.
     pub since: Option<DateTime<Utc>>,
     /// No more than this many, newest first.
@@ -122,7 +117,7 @@ impl Registry {
             }
             for (name, definition) in schedules {
                 let stands =
-                    |(known, since): &(String, DateTime<Utc>)| known == definition && *since <= now + WRONG_CLOCK;
+                    |(known, since): &(String, DateTime<Utc>)| known == definition && !is_misdated(*since, now);
                 if !known.get(name).is_some_and(stands) {
                     sql.prepare_cached(
                         "INSERT OR REPLACE INTO schedules (connection, definition, since) VALUES (?1, ?2, ?3)",
@@ -188,7 +183,7 @@ impl Registry {
         })
     }
 
-    /// Sets aside the fates that were written under a clock that was ahead of the present one by more than [`WRONG_CLOCK`]: instants
+    /// Sets aside the fates that were written under a clock that was ahead of the present one by more than [`CLOCK_SLACK`]: instants
     /// that are still to come must not count as served. Answers how many.
     ///
     /// Which of the two clocks is wrong nobody can tell. So nothing is deleted: what was set aside counts again once the clock has come
@@ -198,7 +193,7 @@ impl Registry {
     /// What SQLite and the disk may refuse.
     pub fn set_aside_fates_of_the_future(&mut self, now: DateTime<Utc>) -> Result<usize, RegistryError> {
         self.write(|sql| {
-            let limit = At(now + WRONG_CLOCK);
+            let limit = At(now + CLOCK_SLACK);
             sql.execute("UPDATE due_instants SET void = 0 WHERE void = 1 AND recorded_at <= ?1", [limit])?;
             let aside = sql.execute("UPDATE due_instants SET void = 1 WHERE void = 0 AND recorded_at > ?1", [limit])?;
             sql.execute("DELETE FROM retries WHERE due_at > ?1 + 86400000 * 400", [limit])?;
@@ -246,28 +241,11 @@ impl Reader {
         self.read(|sql| {
             let mut statement = sql.prepare_cached(&format!(
                 "{SELECT_DUE}
-                 WHERE (?1 IS NULL OR connection = ?1) AND (?2 = 0 OR fate NOT IN ('run', 'caught_up'))
-                   AND (?3 IS NULL OR due_at >= ?3) AND void = 0
-                 ORDER BY due_at DESC, id DESC LIMIT ?4"
+                 WHERE (?1 IS NULL OR connection = ?1) AND (?2 IS NULL OR due_at >= ?2) AND void = 0
+                 ORDER BY due_at DESC, id DESC LIMIT ?3"
             ))?;
             let limit = filter.limit.map_or(-1, |limit| count(limit as u64));
-            let rows = statement.query_map((&filter.connection, filter.without_run, at(filter.since), limit), due)?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
-    }
-
-    /// How many instants came to each fate, by connection and fate; those that a row stands for as well count.
-    ///
-    /// # Errors
-    /// What SQLite and the disk may refuse.
-    pub fn fates(&self) -> Result<BTreeMap<(String, Fate), u64>, RegistryError> {
-        self.read(|sql| {
-            let mut statement = sql.prepare_cached(
-                "SELECT connection, fate, count(*) + sum(older) FROM due_instants WHERE void = 0
-                 GROUP BY connection, fate",
-            )?;
-            let rows =
-                statement.query_map([], |row| Ok(((row.get(0)?, word(row, 1, Fate::parse)?), counted(row, 2)?)))?;
+            let rows = statement.query_map((&filter.connection, at(filter.since), limit), due)?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }

@@ -57,7 +57,7 @@ pub use commit::{Commit, CommitScope, Committed};
 #[cfg(debug_assertions)]
 pub use crash::arm_crash;
 pub use document::ApiDocument;
-pub use due::{DueFilter, DueId, DueRow, NewFate, OpenDue, ScheduleState, WRONG_CLOCK};
+pub use due::{DueFilter, DueId, DueRow, NewFate, OpenDue, ScheduleState};
 pub use error::{RegistryError, RegistryErrorKind};
 pub use figures::{Backlog, EndedRun, ScopeFigures, SettledDue};
 pub use history::{HistoryEvent, HistoryRow};
@@ -65,7 +65,7 @@ pub use ignores::IgnoredApi;
 pub use maintenance::Info;
 pub(crate) use outbox::hex;
 pub use outbox::{DeliveryFilter, DeliveryRow, DeliveryState, Payload, delivery_key};
-pub use pauses::Pause;
+pub use pauses::{Pause, is_paused};
 pub use place::Place;
 pub use reference::ApiRef;
 pub use retention::Pruned;

@@ -37,6 +37,12 @@ impl Pause {
     }
 }
 
+/// Whether a connection rests at an instant, by the pauses that there are.
+#[must_use]
+pub fn is_paused(pauses: &[Pause], connection: &str, at: DateTime<Utc>) -> bool {
+    pauses.iter().any(|pause| pause.covers(connection) && pause.is_on(at))
+}
+
 impl Registry {
     /// Pauses a connection, or with `None` every one; a second word replaces the first.
     ///

@@ -271,8 +271,6 @@ pub struct RunFilter {
     pub connection: Option<String>,
     /// That ended so.
     pub outcome: Option<Outcome>,
-    /// Older than this one, whether it is still there or not.
-    pub before: Option<RunId>,
     /// No more than this many, newest first.
     pub limit: Option<usize>,
 }

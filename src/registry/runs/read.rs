@@ -98,18 +98,13 @@ impl Reader {
     pub fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, RegistryError> {
         self.read(|sql| {
             let text = format!(
-                "{SELECT_RUN} WHERE (?1 IS NULL OR connection = ?1) AND (?2 IS NULL OR outcome = ?2) AND id < ifnull(?4, {}) ORDER BY id DESC LIMIT ?3",
-                RunId::MAX
+                "{SELECT_RUN} WHERE (?1 IS NULL OR connection = ?1) AND (?2 IS NULL OR outcome = ?2) ORDER BY id DESC LIMIT ?3"
             );
             let mut statement = sql.prepare_cached(&text)?;
             let limit = filter.limit.map_or(-1, |limit| count(limit as u64));
             let outcome = filter.outcome.map(Outcome::as_str);
-            let rows = statement.query_map((&filter.connection, outcome, limit, filter.before), run)?;
-            let mut runs = rows.collect::<Result<Vec<_>, _>>()?;
-            for run in runs.iter_mut().filter(|run| run.outcome == Outcome::Running) {
-                run.counts = sum(sql, run.run_id)?;
-            }
-            Ok(runs)
+            let rows = statement.query_map((&filter.connection, outcome, limit), run)?;
+            Ok(rows.map(|run| counted_up_to_now(sql, run?)).collect::<Result<_, _>>()?)
         })
     }
 
@@ -145,11 +140,15 @@ const SELECT_RUN: &str = "SELECT id, connection, trigger, due_at, started_at, fi
 
 /// One run, with what it has counted up to now where it is running.
 pub(in crate::registry) fn run_by_id(sql: &Connection, run_id: RunId) -> rusqlite::Result<RunRow> {
-    let mut found = sql.prepare_cached(&format!("{SELECT_RUN} WHERE id = ?1"))?.query_row([run_id], run)?;
-    if found.outcome == Outcome::Running {
-        found.counts = sum(sql, run_id)?;
+    counted_up_to_now(sql, sql.prepare_cached(&format!("{SELECT_RUN} WHERE id = ?1"))?.query_row([run_id], run)?)
+}
+
+/// A run's counts stand in its row once it has ended.
+fn counted_up_to_now(sql: &Connection, mut run: RunRow) -> rusqlite::Result<RunRow> {
+    if run.outcome == Outcome::Running {
+        run.counts = sum(sql, run.run_id)?;
     }
-    Ok(found)
+    Ok(run)
 }
 
 fn run(row: &Row<'_>) -> rusqlite::Result<RunRow> {

@@ -223,12 +223,16 @@ fn runs_are_listed_newest_first_by_connection_and_outcome() {
     let ids = |filter: RunFilter| -> Vec<RunId> {
         bench.registry.runs(&filter).unwrap().iter().map(|run| run.run_id).collect()
     };
-    let of = |outcome, limit| RunFilter { connection: Some("payments".to_owned()), outcome, limit, before: None };
+    let of = |outcome, limit| RunFilter { connection: Some("payments".to_owned()), outcome, limit };
     assert_eq!(ids(of(None, None)), [second, first]);
     assert_eq!(ids(of(Some(Outcome::Succeeded), None)), [first]);
     assert_eq!(ids(of(None, Some(1))), [second]);
     assert_eq!(ids(RunFilter::default()).len(), 3);
-    assert_eq!(ids(RunFilter { before: Some(second), ..RunFilter::default() }), [first]);
+    let timeline = |after| bench.registry.timeline(&TimelineFilter { after, ..TimelineFilter::default() }).unwrap();
+    let marks: Vec<Mark> = timeline(None).iter().map(Happening::mark).collect();
+    assert_eq!(marks[1].id, second);
+    let older: Vec<RunId> = timeline(Some(marks[1])).iter().map(|happening| happening.mark().id).collect();
+    assert_eq!(older, [first]);
 }
 
 #[test]

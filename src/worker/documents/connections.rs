@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::outlook::Outlook;
 use crate::config::{AutoOnboard, Connection, Credentials, MonthDay, Recurrence, Regions};
-use crate::registry::{Pause, RunRow};
+use crate::registry::{Pause, RunRow, is_paused};
 use crate::zones::ZoneData;
 
 /// What is known of a connection beside what the file says.
@@ -26,8 +26,7 @@ pub struct Known<'a> {
 pub fn connection(connection: &Connection, outlook: &Outlook, known: Known<'_>) -> Value {
     let auto = connection.auto_onboard.as_ref();
     let Known { last, pauses, zones, now } = known;
-    let rests = |pause: &&Pause| pause.covers(&connection.name) && pause.is_on(now);
-    let paused = pauses.map(|pauses| pauses.iter().any(|pause| rests(&pause)));
+    let paused = pauses.map(|pauses| is_paused(pauses, &connection.name, now));
     json!({
         "name": connection.name,
         "enabled": auto.is_some_and(|auto| auto.enabled),

@@ -26,7 +26,7 @@ use super::entries::Entry;
 use super::jobs::{Job, Queue};
 use super::status::{NextDue, Phase, RunInFlight, Status};
 use super::{Mail, ServeError, Service};
-use crate::registry::{Pause, Registry, RegistryError};
+use crate::registry::{Pause, Registry, RegistryError, is_paused};
 use crate::worker::book::{away, lock};
 use crate::worker::report::RunReport;
 use crate::zones::ZoneData;
@@ -75,7 +75,7 @@ pub(super) struct Dispatcher {
     trouble: Option<String>,
     /// What was said of the zone data.
     zone_warnings: BTreeSet<String>,
-    /// As they were when something was last told.
+    /// As they were when there was last something to do.
     pauses: Vec<Pause>,
     /// Whether there is something new to tell.
     changed: bool,
@@ -231,6 +231,9 @@ impl Dispatcher {
 
     async fn serve(&mut self, now: DateTime<Utc>) -> Result<(), RegistryError> {
         self.look_at_the_clock(now);
+        if self.has_something_to_do(now) {
+            self.pauses = self.with(|registry, _| registry.pauses()).await?;
+        }
         if !self.planned {
             self.plan(now).await?;
         }
@@ -245,15 +248,22 @@ impl Dispatcher {
             self.with(move |registry, _| registry.prune(keep, now)).await?;
         }
         self.start_runs(now).await?;
-        if self.changed {
-            self.pauses = self.with(|registry, _| registry.pauses()).await?;
-        }
         if let Some(at) = self.entries.values().filter_map(Entry::wake_at).filter(|at| *at > now).min()
             && let Err(error) = self.alarm.set(at, now).await
         {
             tracing::warn!("the alarm is not set ({error}); the heartbeat serves what is due");
         }
         Ok(())
+    }
+
+    /// Whether this round does, or tells, anything; nothing comes up in a round that has nothing to begin with.
+    fn has_something_to_do(&self, now: DateTime<Utc>) -> bool {
+        let is_due = |entry: &Entry| entry.is_due(now) || entry.retry_is_due(now);
+        !self.planned
+            || self.changed
+            || self.queue.len() > 0
+            || self.mend_at.is_some()
+            || self.entries.values().any(is_due)
     }
 
     /// Works with the registry, away from the asynchronous threads.
@@ -269,7 +279,7 @@ impl Dispatcher {
         let config = self.service.config();
         let on = || self.entries.iter().filter(|(_, entry)| entry.auto.enabled);
         let (now, pauses) = (self.service.now(), &self.pauses);
-        let runs = |name: &str, at| !pauses.iter().any(|pause| pause.covers(name) && pause.is_on(at));
+        let runs = |name: &str, at| !is_paused(pauses, name, at);
         let next = on()
             .filter_map(|(name, entry)| Some((entry.next?.due.at, name, &entry.zone)))
             .filter(|(due_at, name, _)| runs(name, *due_at))

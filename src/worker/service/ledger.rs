@@ -16,7 +16,7 @@ use crate::inventory::ScopeState;
 use crate::plan::ApiState;
 use crate::registry::{
     Backlog, Counts, DeliveryState, DueId, EndedRun, Outcome, Pause, Reader, RegistryError, RunId, ScopeFigures,
-    Trigger,
+    Trigger, is_paused,
 };
 use crate::schedule::{self, Fate};
 use crate::worker::service::Status;
@@ -230,7 +230,7 @@ impl Ledger {
         scopes.extend(seen.into_iter().flat_map(|seen| seen.states.clone()));
         ConnectionFigures {
             enabled: connection.auto_onboard.as_ref().is_some_and(|auto| auto.enabled),
-            paused: self.pauses.iter().any(|pause| pause.covers(name) && pause.is_on(now)),
+            paused: is_paused(&self.pauses, name, now),
             next_due,
             since: self.since.get(name).map(|since| awake.map_or(*since, |awake| awake.max(*since))),
             interval,

@@ -155,9 +155,7 @@ fn a_worker_leaves_a_socket_that_is_not_its_own() {
     fs::remove_file(&socket).unwrap();
     let _others = UnixListener::bind(&socket).unwrap();
     let Beside { home: _folder, worker, .. } = beside;
-    worker.signal(Signal::SIGTERM);
-    let ended = worker.end();
-    assert_eq!(ended.said.code, Some(0), "{ended:?}");
+    worker.stop();
     assert!(socket.exists());
 }
 

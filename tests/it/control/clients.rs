@@ -376,7 +376,6 @@ fn health_needs_no_file_that_can_be_read() {
     let status =
         Said::of(bare(&home, &["--registry", "elsewhere.db", "-o", "json", "health"]).output().unwrap()).json();
     assert_eq!(status["pid"], worker.pid(), "{status}");
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     drop(sim);
 }

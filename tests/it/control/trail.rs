@@ -1,7 +1,6 @@
 //! Pauses, and who did what.
 
 use chrono::TimeDelta;
-use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::Beside;
@@ -88,7 +87,6 @@ fn a_pause_holds_the_running_workers_schedule_and_resume_lets_it_go_on() {
     assert_eq!(said(&["resume", "shop"]).stdout, "shop: goes on with its next due instant\n");
     timed.clock.set(at("2026-11-30T09:00:00Z") - TimeDelta::milliseconds(300));
     worker.wait_until_said(OVER);
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     assert_eq!(timed.fates(), ["shop 2026-11-23T09:00:00Z skipped (paused)", "shop 2026-11-30T09:00:00Z run"]);
 }

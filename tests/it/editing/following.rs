@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use nix::sys::signal::Signal;
 use serde_json::json;
 
+use crate::reload::NEVER;
 use crate::support::shop::{self, connection, open_with};
 use crate::support::{Home, Running, Said};
 use crate::time::{ARMED, OVER, Timed, at, file};
@@ -16,19 +16,13 @@ fn mondays(time: &str) -> String {
     format!("day = \"monday\"\ntime = \"{time}\"\ntimezone = \"Europe/London\"\n")
 }
 
-/// A worker that does not notice by itself, within a test's time, that its file has changed.
+/// A worker that does not notice by itself that its file has changed.
 fn inattentive(home: &Home, words: &[&str]) -> Running {
     let mut command = home.command(words);
-    command.env("ABOARD_WATCH", "3600000,3600000,3600000");
+    command.env("ABOARD_WATCH", NEVER);
     let mut worker = Running::start(command);
     worker.wait_until_said(ARMED);
     worker
-}
-
-fn stop(worker: Running) {
-    worker.signal(Signal::SIGTERM);
-    let ended = worker.end();
-    assert_eq!(ended.said.code, Some(0), "{ended:?}");
 }
 
 fn many(names: &[&str]) -> String {
@@ -40,7 +34,7 @@ fn a_schedule_that_is_switched_on_moved_and_switched_off_runs_by_what_it_says_th
     let off = format!("enabled = false\n{}", mondays("09:00"));
     let timed = Timed::new("2026-11-21T15:00:00Z", &file(&[("billing", &mondays("10:00")), ("shop", &off)]));
     let mut command = timed.home.command(&["-v", "run"]);
-    command.env("ABOARD_WATCH", "3600000,3600000,3600000");
+    command.env("ABOARD_WATCH", NEVER);
     let mut worker = Running::start(timed.clock.given(command));
     worker.wait_until_said(ARMED);
     let edit = |words: &[&str]| {
@@ -57,7 +51,7 @@ fn a_schedule_that_is_switched_on_moved_and_switched_off_runs_by_what_it_says_th
     worker.wait_until_said_times(OVER, 2);
     timed.clock.set(at("2026-11-30T09:59:59.700Z"));
     worker.wait_until_said_times(OVER, 3);
-    stop(worker);
+    worker.stop();
     let ran: Vec<String> = timed.fates().into_iter().filter(|fate| fate.ends_with(" run")).collect();
     assert_eq!(
         ran,
@@ -94,7 +88,7 @@ fn a_connection_that_is_added_or_removed_counts_at_once() {
     }
     assert_eq!(rows[0]["detail"]["trigger"], "edit", "{rows}");
     assert_eq!(rows[0]["detail"]["hash"], rows[1]["detail"]["hash"], "{rows}");
-    stop(worker);
+    worker.stop();
 }
 
 #[test]
@@ -109,7 +103,7 @@ fn what_a_person_removes_by_name_needs_no_accept_up_to_the_last() {
     }
     assert_eq!(fs::read_to_string(home.path("schedules.toml")).unwrap().trim(), "", "nothing is left in the file");
     assert!(home.ok(&["health"]).stdout.contains("0 connections"));
-    stop(worker);
+    worker.stop();
 }
 
 #[test]
@@ -135,7 +129,7 @@ fn an_edit_does_not_accept_what_somebody_else_removed() {
     home.ok(&["reload", "--wait", "--accept"]);
     let said = home.ok(&["schedule", "enable", "shop"]);
     assert!(said.stdout.ends_with("the running worker follows it: +0 ~1 -0 =0\n"), "{said:?}");
-    stop(worker);
+    worker.stop();
 }
 
 #[test]
@@ -151,7 +145,7 @@ fn a_worker_of_another_file_is_not_told() {
     assert_eq!(document["worker"]["told"], json!(false), "{document}");
     assert!(document["worker"]["follows"].as_str().unwrap().ends_with("/schedules.toml"), "{document}");
     assert!(home.ok(&["health"]).stdout.contains("0 schedules"));
-    stop(worker);
+    worker.stop();
     let document = home.json(&["--config", "other.toml", "schedule", "enable", "shop"]);
     assert_eq!((&document["changed"], &document["worker"]), (&json!(true), &json!(null)), "{document}");
 }
@@ -165,5 +159,5 @@ fn a_worker_that_does_not_answer_keeps_no_edit_from_being_written() {
     let said = home.ok(&["schedule", "set", "shop", "--cron", "0 3 * * *", "--timezone", "UTC"]);
     assert!(said.stderr.contains("schedules.toml is written, and whether the running worker follows it"), "{said:?}");
     fs::rename(home.path("elsewhere.sock"), &socket).unwrap();
-    stop(worker);
+    worker.stop();
 }

@@ -21,11 +21,6 @@ fn allowed(timed: &Timed) -> Running {
     worker
 }
 
-fn stop(worker: Running) {
-    worker.signal(Signal::SIGTERM);
-    assert_eq!(worker.end().said.code, Some(0));
-}
-
 /// The start is refused, and the refusal says what would start it.
 fn refused(home: &Home, why: &str) {
     let refused = home.run(&["run"]);
@@ -52,7 +47,7 @@ fn a_bad_file_is_stood_in_for_by_the_last_good_one_until_it_is_cured() {
     timed.home.write("schedules.toml", &schedules("11:00"));
     worker.wait_until_said("changed other (auto_onboard.time)");
     assert!(timed.home.ok(&["health"]).stdout.starts_with("healthy"));
-    stop(worker);
+    worker.stop();
     assert_eq!(timed.fates(), ["billing 2026-11-23T09:00:00Z run", "shop 2026-11-23T09:00:00Z run"]);
 }
 
@@ -67,7 +62,7 @@ fn a_missing_file_is_stood_in_for_until_it_is_back() {
     timed.home.write("schedules.toml", &schedules("10:00"));
     worker.wait_until_said(AGAIN);
     timed.home.ok(&["health"]);
-    stop(worker);
+    worker.stop();
 }
 
 #[test]
@@ -114,6 +109,6 @@ fn a_worker_is_live_whatever_becomes_of_its_file_and_not_when_it_hangs() {
     worker.signal(Signal::SIGSTOP);
     assert_eq!(code(&["health", "--live"]), Some(1));
     worker.signal(Signal::SIGCONT);
-    stop(worker);
+    worker.stop();
     assert_eq!(code(&["health", "--live"]), Some(1));
 }

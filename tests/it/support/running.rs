@@ -75,6 +75,14 @@ impl Running {
         kill(Pid::from_raw(i32::try_from(self.pid).unwrap()), signal).unwrap();
     }
 
+    /// Tells a worker to stop, which ends it with 0; answers what it had said.
+    pub(crate) fn stop(self) -> Said {
+        self.signal(Signal::SIGTERM);
+        let ended = self.end();
+        assert_eq!(ended.said.code, Some(0), "{ended:?}");
+        ended.said
+    }
+
     /// Kills it by SIGKILL and returns when it is dead.
     pub(crate) fn killer(&self) -> impl FnOnce() + Send + 'static {
         let child = Arc::clone(&self.child);

@@ -50,8 +50,7 @@ fn scopes_that_failed_in_passing_are_looked_at_again_and_no_others() {
     timed.sim.clear_faults();
     timed.clock.set(at("2026-11-23T11:20:00Z"));
     worker.wait_until_said_times(OVER, 3);
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     assert!(timed.home.book().retries().unwrap().is_empty());
     let expected = [
         (Trigger::Schedule, Outcome::Partial, 2, 2),
@@ -68,13 +67,11 @@ fn second_looks_survive_a_restart_and_end_after_the_last_wait() {
     let mut worker = timed.start();
     to(&timed, NINE);
     worker.wait_until_said(OVER);
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     timed.clock.set(at("2026-11-23T09:20:00Z"));
     let mut worker = timed.start();
     worker.wait_until_said(OVER);
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     assert_eq!(timed.home.runs().len(), 2);
     assert!(timed.home.book().retries().unwrap().is_empty(), "there is no second wait");
 }
@@ -91,8 +88,7 @@ fn a_run_whose_time_is_up_says_what_it_did_not_reach() {
     assert_eq!(run.outcome, Outcome::Failed);
     let error = run.error.unwrap();
     assert_eq!((error.kind.as_str(), error.message.as_str()), ("timeout", "the run's time was up (2s)"));
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
 }
 
 #[test]
@@ -105,8 +101,7 @@ fn what_a_run_whose_time_was_up_did_not_reach_is_looked_at_again() {
     timed.sim.release();
     timed.clock.set(at("2026-11-23T09:20:00Z"));
     worker.wait_until_said_times(OVER, 2);
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     let (_, scopes) = timed.home.book().run(1).unwrap();
     assert!(scopes.iter().all(|scope| scope.state == ScopeState::NotReached) && scopes.len() == 4, "{scopes:#?}");
     let expected = [(Trigger::Schedule, Outcome::Failed, 0, 4), (Trigger::Retry, Outcome::Succeeded, 4, 0)];
@@ -126,8 +121,7 @@ fn a_paused_schedule_skips_and_owes_nothing_afterwards() {
     book.resume(None, "ann", timed.clock.now()).unwrap();
     to(&timed, "2026-11-24T09:00:00Z");
     worker.wait_until_said(OVER);
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     assert_eq!(timed.fates(), ["shop 2026-11-23T09:00:00Z skipped (paused)", "shop 2026-11-24T09:00:00Z run"]);
 }
 
@@ -137,8 +131,7 @@ fn a_disabled_schedule_skips_and_says_so() {
     let mut worker = timed.start();
     to(&timed, NINE);
     worker.wait_until_said("a due instant does not run");
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     assert_eq!(timed.fates(), ["shop 2026-11-23T09:00:00Z skipped (disabled)"]);
 }
 
@@ -156,8 +149,7 @@ fn a_run_that_sigterm_cuts_short_is_carried_on_by_the_next_start() {
     timed.sim.release();
     let mut worker = timed.start();
     worker.wait_until_said(OVER);
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     let runs = timed.home.runs();
     let told: Vec<_> = runs.iter().map(|run| (run.trigger, run.outcome, run.due_at)).collect();
     let due = Some(at(NINE));
@@ -179,12 +171,10 @@ fn the_second_worker_names_the_first_and_ends() {
         second.stderr
     );
     assert!(second.stderr.contains(&format!("process {}", worker.pid())), "{}", second.stderr);
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     // Its lock went with it.
     let worker = timed.start();
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
 }
 
 #[test]
@@ -193,15 +183,13 @@ fn runs_lists_the_due_instants_that_did_not_run_with_their_fate() {
     let mut worker = timed.start();
     to(&timed, NINE);
     worker.wait_until_said(OVER);
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     let mut book = Registry::open(&timed.home.registry()).unwrap();
     book.pause(Some("shop"), None, None, "ann", timed.clock.now()).unwrap();
     let mut worker = timed.start();
     to(&timed, "2026-11-24T09:00:00Z");
     worker.wait_until_said("a due instant does not run");
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     let listed = timed.home.json(&["runs"]);
     let told: Vec<_> = listed
         .as_array()
@@ -242,8 +230,7 @@ fn a_run_by_hand_takes_the_place_of_a_scheduled_one_but_never_the_last() {
     timed.sim.release();
     assert_eq!(by_hand.end().said.code, Some(0));
     worker.wait_until_said_times(OVER, 3);
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     let runs = timed.home.runs();
     let triggers: Vec<Trigger> = runs.iter().map(|run| run.trigger).collect();
     assert_eq!(triggers, [Trigger::Manual, Trigger::Schedule, Trigger::Schedule]);

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use chrono::TimeDelta;
-use nix::sys::signal::Signal;
 
 use super::{Timed, at};
 
@@ -35,8 +34,7 @@ fn all_run_once(threads: &'static str) {
     let mut worker = timed.start();
     timed.clock.set(at("2026-11-23T09:00:00Z") - TimeDelta::milliseconds(300));
     worker.wait_until_said_times(super::OVER, CONNECTIONS);
-    worker.signal(Signal::SIGTERM);
-    assert_eq!(worker.end().said.code, Some(0));
+    worker.stop();
     let dues = timed.dues();
     assert_eq!(dues.len(), CONNECTIONS);
     assert!(dues.iter().all(|due| due.fate.as_str() == "run" && due.run_id.is_some()), "{dues:#?}");

@@ -1,7 +1,5 @@
 //! The worker killed by SIGKILL around a due instant, and started again: one run to its end, nothing lost, nothing twice.
 
-use nix::sys::signal::Signal;
-
 use super::{OVER, Timed, at, file};
 use crate::support::Running;
 
@@ -28,9 +26,7 @@ fn must_be_whole(timed: &Timed, occasion: &str) {
 fn serve(timed: &Timed) {
     let mut worker = timed.start();
     worker.wait_until_said(OVER);
-    worker.signal(Signal::SIGTERM);
-    let ended = worker.end();
-    assert_eq!(ended.said.code, Some(0), "{ended:?}");
+    worker.stop();
 }
 
 /// Starts a worker that kills itself at a commit; answers false where it lives on.
@@ -39,8 +35,7 @@ fn dies_at(timed: &Timed, point: &str) -> bool {
     command.env("ABOARD_CRASH_AT", point);
     let mut worker = Running::start(timed.clock.given(command));
     if worker.says_before_it_ends(OVER) {
-        worker.signal(Signal::SIGTERM);
-        assert_eq!(worker.end().said.code, Some(0));
+        worker.stop();
         return false;
     }
     assert!(worker.end().was_killed(), "{point}");
@@ -53,8 +48,7 @@ fn killed_around_every_commit(side: &str) {
         let timed = timed();
         // The schedule stands before the instant comes.
         let worker = timed.start();
-        worker.signal(Signal::SIGTERM);
-        worker.end();
+        worker.stop();
         timed.clock.set(at("2026-11-23T09:00:05Z"));
         let point = format!("{side}:{n}");
         if !dies_at(&timed, &point) {
@@ -86,8 +80,7 @@ fn a_worker_killed_after_any_commit_serves_the_due_instant_once() {
 fn a_worker_killed_while_aws_is_asked_carries_on() {
     let timed = timed();
     let worker = timed.start();
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     timed.clock.set(at("2026-11-23T09:00:05Z"));
     let mut answer = 1;
     loop {
@@ -97,8 +90,7 @@ fn a_worker_killed_while_aws_is_asked_carries_on() {
         timed.sim.at_answer(answer, worker.killer());
         timed.sim.release();
         if worker.says_before_it_ends(OVER) {
-            worker.signal(Signal::SIGTERM);
-            worker.end();
+            worker.stop();
             break;
         }
         assert!(worker.end().was_killed(), "answer {answer}");

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use nix::sys::signal::Signal;
 
 use super::{OVER, Timed, at, file};
-use crate::support::{LONG, Running};
+use crate::support::LONG;
 
 const NINE: &str = "2026-11-23T09:00:00Z";
 const DAILY: &str = "frequency = \"daily\"\ntime = \"09:00\"\ntimezone = \"UTC\"";
@@ -20,11 +20,6 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn stop(worker: Running) {
-    worker.signal(Signal::SIGTERM);
-    assert_eq!(worker.end().said.code, Some(0));
-}
-
 #[test]
 fn less_jitter_lets_what_waited_for_it_run_at_once() {
     let schedules = |jitter: &str| file(&[("shop", &format!("{DAILY}\njitter = \"{jitter}\""))]);
@@ -34,7 +29,7 @@ fn less_jitter_lets_what_waited_for_it_run_at_once() {
     worker.wait_until_said("the clock jumped");
     timed.home.write("schedules.toml", &schedules("0s"));
     worker.wait_until_said(OVER);
-    stop(worker);
+    worker.stop();
     assert_eq!(timed.fates(), ["shop 2026-11-23T09:00:00Z run"]);
 }
 
@@ -50,7 +45,7 @@ fn an_instant_that_finds_a_small_run_by_hand_waits_for_its_end() {
     timed.sim.release();
     assert_eq!(by_hand.end().said.code, Some(0));
     worker.wait_until_said_times(OVER, 2);
-    stop(worker);
+    worker.stop();
     let told: Vec<_> = timed.home.runs().iter().map(|run| (run.trigger, run.outcome)).collect();
     assert_eq!(told, [(Trigger::Manual, Outcome::Succeeded), (Trigger::Schedule, Outcome::Succeeded)]);
     assert_eq!(timed.fates(), ["shop 2026-11-23T09:00:00Z run"]);
@@ -95,7 +90,7 @@ fn what_waits_for_its_turn_rests_while_it_is_paused() {
     assert_eq!(timed.home.runs().len(), 1, "nobody else begins");
     timed.home.ok(&["resume", "--all"]);
     worker.wait_until_said_times(OVER, 3);
-    stop(worker);
+    worker.stop();
     assert!(timed.dues().iter().all(|due| due.fate.as_str() == "run" && due.run_id.is_some()), "{:#?}", timed.dues());
 }
 
@@ -114,7 +109,7 @@ fn a_restart_judges_what_waited_by_how_late_it_is_now() {
     timed.clock.set(at("2026-11-23T12:00:00Z"));
     let mut worker = timed.start();
     worker.wait_until_said_times(OVER, 2);
-    stop(worker);
+    worker.stop();
     let mut fates = timed.fates();
     fates.sort();
     assert_eq!(
@@ -131,7 +126,7 @@ fn a_restart_judges_what_waited_by_how_late_it_is_now() {
 #[test]
 fn a_pause_that_began_after_an_instant_does_not_swallow_it() {
     let timed = Timed::new("2026-11-23T08:50:00Z", &file(&[("shop", DAILY)]));
-    stop(timed.start());
+    timed.start().stop();
     timed.clock.set(at("2026-11-23T15:00:00Z"));
     let mut book = Registry::open(&timed.home.registry()).unwrap();
     book.pause(Some("shop"), None, None, "ann", timed.clock.now()).unwrap();
@@ -139,7 +134,7 @@ fn a_pause_that_began_after_an_instant_does_not_swallow_it() {
     until("the instant has its fate", || !timed.dues().is_empty());
     timed.home.ok(&["resume", "shop"]);
     worker.wait_until_said(OVER);
-    stop(worker);
+    worker.stop();
     assert_eq!(timed.fates(), ["shop 2026-11-23T09:00:00Z caught_up"]);
 }
 
@@ -152,7 +147,7 @@ fn what_came_due_by_a_schedule_that_was_changed_meanwhile_is_caught_up_once() {
     timed.home.write("schedules.toml", &file(&[("shop", &DAILY.replace("09:00", "09:30"))]));
     let mut worker = timed.start();
     worker.wait_until_said(OVER);
-    stop(worker);
+    worker.stop();
     let mut fates = timed.fates();
     fates.sort();
     assert_eq!(fates, ["gone 2026-11-23T09:00:00Z skipped (disabled)", "shop 2026-11-23T09:00:00Z caught_up"]);
@@ -171,7 +166,7 @@ fn a_clock_that_was_months_behind_runs_nothing_twice() {
     worker.wait_until_said_times("the clock jumped", 2);
     timed.clock.set(at("2026-11-24T09:00:00Z") - TimeDelta::milliseconds(300));
     worker.wait_until_said_times(OVER, 2);
-    stop(worker);
+    worker.stop();
     assert_eq!(timed.fates(), ["shop 2026-11-23T09:00:00Z run", "shop 2026-11-24T09:00:00Z run"]);
 }
 
@@ -186,7 +181,7 @@ fn a_run_whose_time_is_up_before_any_account_was_entered_is_looked_at_again() {
     timed.sim.release();
     timed.clock.set(at("2026-11-23T09:20:00Z"));
     worker.wait_until_said_times(OVER, 2);
-    stop(worker);
+    worker.stop();
     let told: Vec<_> = timed.home.runs().iter().map(|run| (run.trigger, run.outcome)).collect();
     assert_eq!(told, [(Trigger::Schedule, Outcome::Failed), (Trigger::Retry, Outcome::Succeeded)]);
 }
@@ -211,6 +206,6 @@ fn a_registry_that_was_busy_for_long_loses_no_instant() {
         let done = |name: &str| runs.iter().any(|run| run.connection == name && run.outcome == Outcome::Succeeded);
         done("one") && done("other") && runs.iter().all(|run| run.outcome != Outcome::Running)
     });
-    stop(worker);
+    worker.stop();
     assert!(timed.home.book().open_dues().unwrap().is_empty());
 }

@@ -18,13 +18,6 @@ fn start(timed: &Timed) -> Running {
     worker
 }
 
-/// Stops it, which must go well.
-fn stop(worker: Running) {
-    worker.signal(Signal::SIGTERM);
-    let ended = worker.end();
-    assert_eq!(ended.said.code, Some(0), "{ended:?}");
-}
-
 /// Writes the file and has it taken over.
 fn reload(timed: &Timed, worker: &mut Running, text: &str) {
     timed.home.write("schedules.toml", text);
@@ -83,7 +76,7 @@ fn a_reload_fifty_milliseconds_after_a_due_instant_loses_no_run_and_doubles_none
         // As it was, for the next trial.
         reload(&timed, &mut worker, &text("09:00", one, trial + 100));
     }
-    stop(worker);
+    worker.stop();
     assert_eq!(sorted(timed.fates()), sorted(expected));
     timed.every_fate_run_has_one_run();
 }
@@ -109,7 +102,7 @@ fn the_second_pass_runs_nothing(happens: impl FnOnce(&Timed, Running, &str) -> R
     worker.wait_until_said(OVER);
     come_to(&timed, at(next));
     worker.wait_until_said_times(OVER, 3);
-    stop(worker);
+    worker.stop();
     let that_day =
         ["cron 2026-11-01T05:30:00Z run", "night 2026-11-01T05:30:00Z run", "witness 2026-11-01T06:55:00Z run"];
     let expected = that_day.into_iter().chain(later).map(str::to_owned).collect();
@@ -133,7 +126,7 @@ fn a_reload_in_the_second_pass_of_an_hour_runs_nothing_again() {
 #[test]
 fn a_restart_in_the_second_pass_of_an_hour_runs_nothing_again() {
     let again = |timed: &Timed, worker: Running, _: &str| {
-        stop(worker);
+        worker.stop();
         start(timed)
     };
     the_second_pass_runs_nothing(again, DAY_AFTER, BOTH_RUN);
@@ -185,7 +178,7 @@ fn a_worker_that_is_killed_and_finds_another_file_loses_nothing_and_runs_nothing
     worker.wait_until_said_times(OVER, 4);
     come_to(&timed, at("2026-11-26T10:00:00Z"));
     worker.wait_until_said_times(OVER, 5);
-    stop(worker);
+    worker.stop();
     let expected = [
         "added 2026-11-26T09:00:00Z run",
         // By the old file it was due twice more, which is caught up once; by the new one nothing was due before it was there.
@@ -219,14 +212,14 @@ fn a_worker_that_is_killed_and_finds_another_file_loses_nothing_and_runs_nothing
 fn a_schedule_that_was_changed_while_the_worker_was_down_owes_nothing_by_its_new_time_from_before() {
     let (nine, ten) = (daily("09:00", "UTC"), daily("10:00", "UTC"));
     let timed = Timed::new("2026-11-23T08:50:00Z", &file(&[("changed", &nine), ("stays", &nine)]));
-    stop(start(&timed));
+    start(&timed).stop();
     timed.home.write("schedules.toml", &file(&[("added", &nine), ("changed", &ten), ("stays", &nine)]));
     timed.clock.set(at("2026-11-25T12:00:00Z"));
     let mut worker = start(&timed);
     worker.wait_until_said_times(OVER, 2);
     come_to(&timed, at("2026-11-26T09:00:00Z"));
     worker.wait_until_said_times(OVER, 4);
-    stop(worker);
+    worker.stop();
     let expected = [
         "added 2026-11-26T09:00:00Z run",
         // What the old one made due is caught up once.
@@ -267,7 +260,7 @@ fn a_connection_that_is_removed_in_the_middle_of_its_run_finishes_it_and_keeps_i
     timed.home.ok(&["reload", "--wait"]);
     come_to(&timed, at("2026-11-25T09:00:00Z"));
     worker.wait_until_said_times(OVER, 8);
-    stop(worker);
+    worker.stop();
     let expected = [
         "first 2026-11-23T09:00:00Z run",
         "first 2026-11-24T09:00:00Z run",
@@ -293,7 +286,7 @@ fn a_connection_that_is_removed_while_its_run_waits_for_its_turn_is_skipped() {
     timed.home.ok(&["reload", "--wait"]);
     timed.sim.release();
     worker.wait_until_said_times(OVER, 2);
-    stop(worker);
+    worker.stop();
     let expected = [
         "first 2026-11-23T09:00:00Z run",
         "gone 2026-11-23T09:00:00Z skipped (disabled)",

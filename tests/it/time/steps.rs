@@ -22,8 +22,7 @@ fn a_clock_set_forward_past_three_due_instants_catches_up_once() {
     let mut worker = timed.start();
     timed.clock.set(at("2026-12-08T12:00:00Z"));
     worker.wait_until_said(OVER);
-    worker.signal(Signal::SIGTERM);
-    assert_eq!(worker.end().said.code, Some(0));
+    worker.stop();
     assert_eq!(
         timed.fates(),
         [
@@ -48,8 +47,7 @@ fn a_clock_set_back_over_a_due_instant_does_not_fire_it_again() {
     worker.wait_until_said_times("the clock jumped by", 2);
     timed.clock.set(at("2026-11-30T09:00:00Z") - TimeDelta::milliseconds(300));
     worker.wait_until_said_times(OVER, 2);
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     assert_eq!(timed.fates(), ["shop 2026-11-23T09:00:00Z run", "shop 2026-11-30T09:00:00Z run"]);
 }
 
@@ -63,8 +61,7 @@ fn a_clock_that_was_years_ahead_does_not_swallow_what_is_still_to_come() {
     worker.wait_until_said("are still to come");
     timed.clock.set(at("2026-11-23T09:00:00Z") - TimeDelta::milliseconds(300));
     worker.wait_until_said_times(OVER, 2);
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     assert_eq!(timed.fates(), ["shop 2026-11-23T09:00:00Z run"]);
 }
 
@@ -72,14 +69,12 @@ fn a_clock_that_was_years_ahead_does_not_swallow_what_is_still_to_come() {
 fn a_start_under_a_clock_that_was_years_ahead_is_mended_by_the_next_start() {
     let timed = Timed::new("2031-01-01T00:00:00Z", &mondays());
     let worker = timed.start();
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     timed.clock.set(at(SATURDAY));
     let mut worker = timed.start();
     timed.clock.set(at("2026-11-23T09:00:00Z") - TimeDelta::milliseconds(300));
     worker.wait_until_said(OVER);
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     assert_eq!(timed.fates(), ["shop 2026-11-23T09:00:00Z run"]);
 }
 
@@ -93,8 +88,7 @@ fn nothing_is_planned_before_the_clock_was_set() {
     worker.wait_until_said("the clock jumped by");
     timed.clock.set(at("2026-11-23T09:00:00Z") - TimeDelta::milliseconds(300));
     worker.wait_until_said(OVER);
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     assert_eq!(timed.fates(), ["shop 2026-11-23T09:00:00Z run"]);
 }
 
@@ -107,8 +101,7 @@ fn a_machine_that_slept_over_a_due_instant_catches_up_once_when_it_wakes() {
     timed.clock.set(at("2026-11-23T17:00:00Z"));
     worker.signal(Signal::SIGCONT);
     worker.wait_until_said(OVER);
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     assert_eq!(timed.fates(), ["shop 2026-11-23T09:00:00Z caught_up"]);
 }
 
@@ -116,13 +109,11 @@ fn a_machine_that_slept_over_a_due_instant_catches_up_once_when_it_wakes() {
 fn a_worker_that_was_down_over_due_instants_catches_up_once() {
     let timed = Timed::new(SATURDAY, &mondays());
     let worker = timed.start();
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     timed.clock.set(at("2026-12-01T00:00:00Z"));
     let mut worker = timed.start();
     worker.wait_until_said(OVER);
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     assert_eq!(timed.fates(), ["shop 2026-11-23T09:00:00Z missed (superseded)", "shop 2026-11-30T09:00:00Z caught_up"]);
     timed.every_fate_run_has_one_run();
 }
@@ -133,13 +124,11 @@ fn what_is_too_late_or_not_to_be_caught_up_is_missed_and_says_so() {
     let (grace, never) = (keys("misfire_grace = \"30m\""), keys("catch_up = \"none\""));
     let timed = Timed::new(SATURDAY, &file(&[("grace", &grace), ("never", &never), ("plain", MONDAYS)]));
     let worker = timed.start();
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     timed.clock.set(at("2026-11-23T10:00:00Z"));
     let mut worker = timed.start();
     worker.wait_until_said(OVER);
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     let mut fates = timed.fates();
     fates.sort();
     assert_eq!(
@@ -162,7 +151,6 @@ fn a_due_instant_that_finds_a_run_under_way_is_skipped_and_says_so() {
     worker.wait_until_said("a due instant does not run");
     timed.sim.release();
     worker.wait_until_said(OVER);
-    worker.signal(Signal::SIGTERM);
-    worker.end();
+    worker.stop();
     assert_eq!(timed.fates(), ["shop 2026-11-23T09:00:00Z run", "shop 2026-11-23T09:01:00Z skipped (still_running)"]);
 }

@@ -16,7 +16,7 @@ impl Dispatcher {
     pub(super) async fn plan(&mut self, now: DateTime<Utc>) -> Result<(), RegistryError> {
         let config = self.service.config();
         let defined = definitions(&config);
-        let (aside, before, pauses) = self
+        let (aside, before) = self
             .with(move |registry, _| {
                 let aside = registry.set_aside_fates_of_the_future(now)?;
                 if aside > 0 {
@@ -24,7 +24,7 @@ impl Dispatcher {
                     let action = AuditAction::ClockCorrected;
                     registry.audit(&AuditEntry { actor: "worker", action, connection: None, detail }, now)?;
                 }
-                Ok((aside, registry.schedules()?, registry.pauses()?))
+                Ok((aside, registry.schedules()?))
             })
             .await?;
         if aside > 0 {
@@ -32,7 +32,7 @@ impl Dispatcher {
         }
         // What came due by a schedule that was changed while nothing ran is served before the new one counts.
         let old = before_the_change(&config, &before, &defined, &self.zones);
-        let owed = old.iter().flat_map(|(name, entry)| self.judge(name, entry, &pauses, now)).collect();
+        let owed = old.iter().flat_map(|(name, entry)| self.judge(name, entry, now)).collect();
         self.record(owed, now).await?;
         let (states, mut retries) =
             self.with(move |registry, _| Ok((registry.define_schedules(&defined, now)?, registry.retries()?))).await?;

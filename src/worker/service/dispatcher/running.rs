@@ -12,7 +12,7 @@ use super::super::entries::Entry;
 use super::super::jobs::{Job, failed_in_passing};
 use super::planning::end_dead_runs;
 use super::{Dispatcher, Flight};
-use crate::registry::{Outcome, RegistryError, Retry};
+use crate::registry::{Outcome, RegistryError, Retry, is_paused};
 use crate::schedule::{self, Fate, Reason};
 use crate::worker::report::RunReport;
 
@@ -29,11 +29,9 @@ impl Dispatcher {
         if self.queue.len() == 0 || self.flights.len() >= room {
             return Ok(());
         }
-        let pauses = self.with(|registry, _| registry.pauses()).await?;
-        let rests = |name: &str| pauses.iter().any(|pause| pause.covers(name) && pause.is_on(now));
         self.not_before.retain(|_, at| *at > Instant::now());
         while self.flights.len() < room {
-            let may_begin = |name: &str| !rests(name) && !self.not_before.contains_key(name);
+            let may_begin = |name: &str| !is_paused(&self.pauses, name, now) && !self.not_before.contains_key(name);
             let Some((since, name, job)) = self.queue.pop(may_begin) else { return Ok(()) };
             let connection = config.connections.get(&name).cloned();
             let Some(connection) = connection else { continue };
@@ -132,18 +130,14 @@ impl Dispatcher {
     /// Queues the second looks that are due; where nothing is left to be looked at again, the debt is dropped.
     pub(super) async fn queue_retries(&mut self, now: DateTime<Utc>) -> Result<(), RegistryError> {
         let due = |(name, entry): (&String, &Entry)| {
-            let retry = entry.retry.clone().filter(|_| entry.retry_is_due(now) && !self.is_busy(name))?;
+            let retry = entry
+                .retry
+                .clone()
+                .filter(|_| entry.retry_is_due(now) && !self.is_busy(name) && !is_paused(&self.pauses, name, now))?;
             Some((name.clone(), retry))
         };
         let due: Vec<(String, Retry)> = self.entries.iter().filter_map(due).collect();
-        if due.is_empty() {
-            return Ok(());
-        }
-        let pauses = self.with(|registry, _| registry.pauses()).await?;
         for (name, retry) in due {
-            if pauses.iter().any(|pause| pause.covers(&name) && pause.is_on(now)) {
-                continue;
-            }
             let connection = name.clone();
             let coverage = self.with(move |registry, _| registry.coverage(Some(&connection))).await?;
             let places = failed_in_passing(&coverage, retry.run_id);

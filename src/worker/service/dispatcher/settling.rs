@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::super::entries::Entry;
 use super::super::jobs::Job;
 use super::Dispatcher;
-use crate::registry::{DueId, NewFate, Pause, RegistryError};
+use crate::registry::{DueId, NewFate, RegistryError};
 use crate::schedule;
 use crate::schedule::{Fate, Reason, Rest, Verdict};
 
@@ -21,11 +21,10 @@ impl Dispatcher {
         }
         let due: Vec<String> = due.into_iter().cloned().collect();
         self.changed = true;
-        let pauses = self.with(|registry, _| registry.pauses()).await?;
         let mut verdicts = Vec::new();
         for name in &due {
             let entry = &self.entries[name];
-            verdicts.extend(self.judge(name, entry, &pauses, now));
+            verdicts.extend(self.judge(name, entry, now));
         }
         let last: BTreeMap<String, DateTime<Utc>> =
             verdicts.iter().map(|judged| (judged.connection.clone(), judged.verdict.due.at)).collect();
@@ -41,8 +40,9 @@ impl Dispatcher {
     }
 
     /// What becomes of the instants of a schedule that have come.
-    pub(super) fn judge(&self, name: &str, entry: &Entry, pauses: &[Pause], now: DateTime<Utc>) -> Vec<Judged> {
-        let rests: Vec<Rest> = pauses
+    pub(super) fn judge(&self, name: &str, entry: &Entry, now: DateTime<Utc>) -> Vec<Judged> {
+        let rests: Vec<Rest> = self
+            .pauses
             .iter()
             .filter(|pause| pause.covers(name))
             .map(|pause| Rest { from: pause.at, until: pause.until })

@@ -36,6 +36,7 @@ impl Dispatcher {
             self.service.0.config.store(config);
             return Ok(());
         }
+        self.changed = true;
         self.serve(now).await?;
         let (defined, old) = (definitions(&config), self.service.config());
         let before = definitions(&old);
@@ -53,7 +54,6 @@ impl Dispatcher {
         self.drop_what_is_gone(&config).await?;
         self.warn_of_zones(&config, now);
         self.service.0.config.store(config);
-        self.changed = true;
         Ok(())
     }
 

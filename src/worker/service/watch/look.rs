@@ -86,7 +86,7 @@ impl Folder {
 /// Whether what is mounted at `file` was removed where it came from. Of several mounts in one place the last one is seen.
 fn was_replaced(mounts: &[u8], file: &Path) -> bool {
     let here = |line: &[u8]| {
-        // 36 35 98:0 /root/of/mount /mount/point options …
+        // ID PARENT MAJOR:MINOR ROOT POINT OPTIONS …, as proc(5) has it.
         let mut fields = line.split(|byte| *byte == b' ').skip(3);
         let (root, point) = (fields.next()?, fields.next()?);
         (unescaped(point).as_os_str() == file.as_os_str()).then(|| root.ends_with(DELETED))
