@@ -49,7 +49,7 @@ pub(super) async fn run(global: &Global, asked: &args::Run, begun: Instant) -> R
     let socket = control::place(registry.path(), environment::path("RUNTIME_DIRECTORY").as_deref());
     let settings = Settings {
         config,
-        file,
+        file: std::path::absolute(&file).unwrap_or(file),
         text,
         warnings,
         refused,
@@ -69,25 +69,30 @@ pub(super) async fn run(global: &Global, asked: &args::Run, begun: Instant) -> R
 }
 
 /// Debug builds look for changes of the file as often as `ABOARD_WATCH` says, so that tests need not wait for a minute: `STAT,READ,QUIET`
-/// in milliseconds.
+/// in milliseconds, or `never`.
 #[cfg(debug_assertions)]
-fn watch_times() -> Result<WatchTimes, Failure> {
+fn watch_times() -> Result<Option<WatchTimes>, Failure> {
     const WATCH: &str = "ABOARD_WATCH";
     let Some(text) = environment::text(WATCH).map_err(|error| Failure::usage(error.to_string()))? else {
-        return Ok(WatchTimes::default());
+        return Ok(Some(WatchTimes::default()));
     };
+    if text == "never" {
+        return Ok(None);
+    }
     let times: Result<Vec<u64>, _> = text.split(',').map(str::parse).collect();
     match times.as_deref().map(|times| times.iter().copied().map(Duration::from_millis).collect::<Vec<_>>()).as_deref()
     {
-        Ok(&[stat, read, quiet]) => Ok(WatchTimes { stat, read, quiet, ..WatchTimes::default() }),
-        _ => Err(Failure::usage(format!("{WATCH}: write three times in milliseconds, such as 5000,60000,300"))),
+        Ok(&[stat, read, quiet]) => Ok(Some(WatchTimes { stat, read, quiet, ..WatchTimes::default() })),
+        _ => {
+            Err(Failure::usage(format!("{WATCH}: write three times in milliseconds, such as 5000,60000,300, or never")))
+        }
     }
 }
 
 #[cfg(not(debug_assertions))]
 #[expect(clippy::unnecessary_wraps, reason = "the other one may fail")]
-fn watch_times() -> Result<WatchTimes, Failure> {
-    Ok(WatchTimes::default())
+fn watch_times() -> Result<Option<WatchTimes>, Failure> {
+    Ok(Some(WatchTimes::default()))
 }
 
 fn second(registry: &Registry, holder: &LockedBy) -> Failure {

@@ -32,15 +32,17 @@ impl Swap for Service {
 pub(super) fn follow(
     service: &Service,
     reloader: Prepared,
-    times: WatchTimes,
+    times: Option<WatchTimes>,
     mut hangup: Signal,
 ) -> impl Future<Output = ()> + use<> {
     let stop = service.stop().clone();
     let reloads = service.0.reloads.clone();
     let mut tasks = JoinSet::new();
     tasks.spawn(reloader.with(service.clone(), audit(service)).run(stop.clone()));
-    let told = reloads.clone();
-    tasks.spawn(watch(service.file().to_owned(), times, move |notice| told.notice(notice), stop.clone()));
+    if let Some(times) = times {
+        let told = reloads.clone();
+        tasks.spawn(watch(service.file().to_owned(), times, move |notice| told.notice(notice), stop.clone()));
+    }
     tasks.spawn(async move {
         while stop.run_until_cancelled(hangup.recv()).await.flatten().is_some() {
             reloads.ask(ReloadTrigger::Signal, false, None);

@@ -69,8 +69,8 @@ pub struct Settings {
     pub warnings: Vec<String>,
     /// Why the file itself does not count, where the last good one stands in for it.
     pub refused: Option<Fault>,
-    /// How often and how patiently it is looked at for changes.
-    pub watch: WatchTimes,
+    /// How often and how patiently it is looked at for changes; none: only where somebody asks for that.
+    pub watch: Option<WatchTimes>,
     /// The registry.
     pub registry: Registry,
     /// That makes this the registry's one worker.
@@ -303,8 +303,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         started_at: clock(),
-        // Whoever asks may stand in another folder.
-        file: std::path::absolute(&file).unwrap_or_else(|_| file.clone()),
+        file: file.clone(),
         registry: registry.path().to_owned(),
         ..Status::default()
     };
@@ -315,7 +314,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         text,
         warnings,
     };
-    let (mut reloader, reloads) = reload::prepare(followed, clock, watch.settle);
+    let (mut reloader, reloads) = reload::prepare(followed, clock, watch.unwrap_or_default().settle);
     if let Some(fault) = &refused {
         reloader.begins_without_its_file(fault);
     }

@@ -1,17 +1,18 @@
 //! `aboard reload`, and what health says of a file that is not in force.
 
 use super::Beside;
+use crate::reload::NEVER;
 use crate::support::Running;
 use crate::support::shop::{self, connection, schedules};
 
 const REGION: &str = r#"regions = ["eu-west-1"]"#;
 
-/// A worker that does not notice by itself, within a test's time, that its file has changed.
+/// A worker that does not notice by itself that its file has changed.
 fn inattentive(connections: usize) -> Beside {
     let more = (1..connections).map(|number| connection(&format!("more{number}"), REGION)).collect::<String>();
     let (sim, home) = shop::open_with(shop::stocked(), &(schedules(REGION) + &more));
     let mut command = home.command(&["-v", "run"]);
-    command.env("ABOARD_WATCH", "3600000,3600000,3600000");
+    command.env("ABOARD_WATCH", NEVER);
     let mut worker = Running::start(command);
     worker.wait_until_said("following");
     Beside { sim, home, worker }

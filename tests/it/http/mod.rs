@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use aboard_simulator::Simulator;
 use nix::sys::signal::Signal;
 
+use crate::reload::NEVER;
 use crate::support::web::{Answer, ask};
 use crate::support::{CANARY, Ended, Home, Running, shop};
 
@@ -36,7 +37,7 @@ impl Site {
     fn start(home: &Home) -> Self {
         // It looks at its file when it is asked to, and not meanwhile.
         let mut command = home.command(&["-v", "run"]);
-        command.env("ABOARD_WATCH", "3600000,3600000,3600000");
+        command.env("ABOARD_WATCH", NEVER);
         Self::of(Running::start(command))
     }
 
