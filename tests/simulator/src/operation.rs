@@ -157,7 +157,7 @@ pub(crate) fn of_path(method: &str, segments: &[String]) -> Option<Route> {
         Some(Route { operation, parent: parent.to_owned(), child: child.to_owned() })
     };
     match (method, segments.as_slice()) {
-        ("POST", ["list-regions"]) => route(Operation::ListRegions, "", ""),
+        ("POST", ["listRegions"]) => route(Operation::ListRegions, "", ""),
         ("GET", ["restapis"]) => route(Operation::GetRestApis, "", ""),
         ("GET", ["restapis", api]) => route(Operation::GetRestApi, api, ""),
         ("GET", ["restapis", api, "stages"]) => route(Operation::RestGetStages, api, ""),

@@ -70,7 +70,7 @@ fn account_json(world: &World, organization: &Organization, account: &Account) -
         "Name": account.name,
         "State": state.then(|| account.state.as_str()),
         "Status": status.then(|| account.state.as_status()),
-        "Paths": [path],
+        "Paths": world.paths_told.then_some([path]),
         "JoinedMethod": "CREATED",
         "JoinedTimestamp": 1_577_836_800.5,
     }))

@@ -110,6 +110,7 @@ pub struct World {
     pub(crate) partition: String,
     pub(crate) identities: Identities,
     pub(crate) account_fields: AccountFields,
+    pub(crate) paths_told: bool,
     pub(crate) fleet: Option<Fleet>,
     pub(crate) enabled_regions: BTreeSet<String>,
     pub(crate) disabled_regions: BTreeSet<(String, String)>,
@@ -135,6 +136,7 @@ impl World {
             partition: "aws".to_owned(),
             identities: Identities::default(),
             account_fields: AccountFields::default(),
+            paths_told: true,
             fleet: None,
             enabled_regions: BTreeSet::new(),
             disabled_regions: BTreeSet::new(),
@@ -186,6 +188,13 @@ impl World {
     #[must_use]
     pub fn account_fields(mut self, fields: AccountFields) -> Self {
         self.account_fields = fields;
+        self
+    }
+
+    /// Leaves an account's `Paths` out, as AWS did before it had them.
+    #[must_use]
+    pub fn without_paths(mut self) -> Self {
+        self.paths_told = false;
         self
     }
 

@@ -90,7 +90,7 @@ impl Client {
     }
 
     pub fn list_regions(&self, body: &str) -> Answer {
-        self.send(&self.head("POST", "/list-regions", "account", ""), body).expect("a whole answer")
+        self.send(&self.head("POST", "/listRegions", "account", ""), body).expect("a whole answer")
     }
 
     fn head(&self, method: &str, path: &str, service: &str, extra: &str) -> String {
