@@ -383,4 +383,6 @@ pub struct AccountTrouble {
     pub account_name: Option<String>,
     /// Why.
     pub trouble: Trouble,
+    /// Whether the schedule file's way of entering it says that this may be, so that it is no alarm.
+    pub meant: bool,
 }

@@ -37,7 +37,7 @@ pub struct Global {
     /// Registry file, instead of the one that the schedule file names.
     #[arg(long, global = true, env = "ABOARD_REGISTRY", value_name = "FILE", help_heading = "Global options")]
     pub registry: Option<PathBuf>,
-    /// Form of what is printed on standard output; csv for apis, runs and connection list.
+    /// Form of what is printed on standard output; csv for apis, audit, runs and connection list.
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Text, value_name = "FORM", help_heading = "Global options")]
     pub output: Format,
     /// Form of the log on standard error.

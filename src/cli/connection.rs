@@ -135,7 +135,7 @@ async fn tried<W: Write>(
     text: bool,
     output: &mut Output<W>,
 ) -> Result<Vec<Step>, Failure> {
-    let aws = Aws::new(&draft.after.network, &draft.after.limits, 1).await?;
+    let aws = Aws::new(&draft.after.network, &draft.after.limits).await?;
     test::attempt(&aws, connection, text, output).await
 }
 

@@ -126,23 +126,18 @@ impl Desk {
         Ok(Arc::new(Mutex::new(Registry::open(&self.registry_path(loaded)?)?)))
     }
 
-    /// The way to AWS, for as many connections.
-    pub(super) async fn aws(&self, config: &Config, connections: usize) -> Result<Arc<Aws>, Failure> {
+    /// The way to AWS.
+    pub(super) async fn aws(&self, config: &Config) -> Result<Arc<Aws>, Failure> {
         match &self.worker {
             Some(worker) => Ok(worker.service.aws()),
-            None => Ok(Arc::new(Aws::new(&config.network, &config.limits, connections).await?)),
+            None => Ok(Arc::new(Aws::new(&config.network, &config.limits).await?)),
         }
     }
 
-    /// What runs over as many connections share.
-    pub(super) async fn context(
-        &self,
-        config: &Arc<Config>,
-        registry: Shelf,
-        connections: usize,
-    ) -> Result<Context, Failure> {
+    /// What runs share.
+    pub(super) async fn context(&self, config: &Arc<Config>, registry: Shelf) -> Result<Context, Failure> {
         Ok(Context {
-            aws: self.aws(config, connections).await?,
+            aws: self.aws(config).await?,
             config: Arc::clone(config),
             registry,
             progress: Progress::default(),
@@ -154,7 +149,7 @@ impl Desk {
 
     /// Lets a person end runs while the command works. A client tells its worker by itself.
     pub(super) fn watch(&self) -> Option<Watch> {
-        self.worker.is_none().then(|| signals::cancel_on_interrupt(self.cancel.clone(), signals::ENDING))
+        self.worker.is_none().then(|| signals::cancel_on_interrupt(self.cancel.clone(), || super::say(signals::ENDING)))
     }
 
     /// Whoever can be asked which APIs to register.

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
-use super::args::{self, Global};
+use super::args::{self, Global, LogFormat};
 use super::exit::{Exit, Failure};
 use super::hosted::Hosted;
 use super::output::when;
@@ -30,7 +30,14 @@ pub(super) async fn run(global: &Global, asked: &args::Run, begun: Instant) -> R
     let hangup = signals::hangup();
     let hangup = hangup.map_err(|error| Failure::failed(format!("SIGHUP cannot be listened to: {error}")))?;
     let stop = CancellationToken::new();
-    let _signals = signals::cancel_on_interrupt(stop.clone(), signals::STOPPING);
+    let _signals = signals::cancel_on_interrupt(
+        stop.clone(),
+        match global.log_format {
+            // Whoever reads a log line by line reads nothing else.
+            LogFormat::Json => || tracing::warn!("{}", signals::STOPPING),
+            LogFormat::Text => || super::say(signals::STOPPING),
+        },
+    );
     // Clients stand in other folders; a file that is not there is named as it was looked for.
     let file = std::path::absolute(setup::file(global)).ok().filter(|file| file.exists());
     let global = &Global { config: file.or_else(|| global.config.clone()), ..global.clone() };
@@ -45,7 +52,7 @@ pub(super) async fn run(global: &Global, asked: &args::Run, begun: Instant) -> R
         }
     };
     let Loaded { config, file, warnings, text } = loaded;
-    let aws = Aws::new(&config.network, &config.limits, config.connections.len()).await?;
+    let aws = Aws::new(&config.network, &config.limits).await?;
     let socket = control::place(registry.path(), environment::path("RUNTIME_DIRECTORY").as_deref());
     let settings = Settings {
         config,

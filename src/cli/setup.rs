@@ -139,7 +139,43 @@ pub(super) fn default_registry(file: &Path) -> PathBuf {
 /// Whether a schedule file is that of the machine's service.
 #[must_use]
 pub(super) fn is_of_system(file: &Path) -> bool {
-    file.parent().is_some_and(|parent| parent == Path::new("/etc/aboard"))
+    is_in(file, Path::new("/etc/aboard"))
+}
+
+/// However the way to it is written, and from wherever it is looked for.
+fn is_in(file: &Path, folder: &Path) -> bool {
+    let parent = match file.parent() {
+        Some(parent) if parent == Path::new("") => Path::new("."),
+        Some(parent) => parent,
+        None => return false,
+    };
+    match (parent.canonicalize(), folder.canonicalize()) {
+        (Ok(parent), Ok(folder)) => parent == folder,
+        // What is not there can only be compared as it is written.
+        _ => parent == folder,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_in_a_folder_however_the_way_to_it_is_written() {
+        let here = std::path::absolute(".").unwrap();
+        let name = here.file_name().unwrap();
+        for way in [
+            Path::new("schedules.toml").to_owned(),
+            Path::new("./schedules.toml").to_owned(),
+            Path::new("..").join(name).join("schedules.toml"),
+            here.join("src/../schedules.toml"),
+            here.join("schedules.toml"),
+        ] {
+            assert!(is_in(&way, &here), "{}", way.display());
+        }
+        assert!(!is_in(Path::new("src/schedules.toml"), &here));
+        assert!(is_in(Path::new("/nowhere/at/all/schedules.toml"), Path::new("/nowhere/at/all")));
+    }
 }
 
 /// Opens the registry of a command that only looks at it; the schedule file is not needed where the registry is named.

@@ -23,8 +23,8 @@ pub(super) const ENDING: &str = "interrupted: ending cleanly, what was committed
 /// What the worker says at the first signal.
 pub(super) const STOPPING: &str = "stopping: runs in flight come to their next commit; once more to stop at once";
 
-/// Cancels on the first SIGINT or SIGTERM; the next one ends the process on the spot, with the exit code of an interrupted command.
-pub(super) fn cancel_on_interrupt(cancel: CancellationToken, message: &'static str) -> Watch {
+/// Cancels on the first SIGINT or SIGTERM, and tells so; the next one ends the process on the spot, with the exit code of an interrupted command.
+pub(super) fn cancel_on_interrupt(cancel: CancellationToken, tell: impl FnOnce() + Send + 'static) -> Watch {
     // Not in the task, which begins when a thread has time for it: until then a signal would end the process.
     let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     Watch(tokio::spawn(async move {
@@ -33,7 +33,7 @@ pub(super) fn cancel_on_interrupt(cancel: CancellationToken, message: &'static s
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        super::say(message);
+        tell();
         cancel.cancel();
         tokio::select! {
             _ = interrupt.recv() => {}

@@ -1,5 +1,7 @@
 //! `test`: Test Connection, step by step, with what to change for each failure.
 
+mod grouped;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 
@@ -10,7 +12,8 @@ use super::desk::Desk;
 use super::exit::{Exit, Failure};
 use super::output::{Output, one_line};
 use super::walk;
-use crate::config::Connection;
+use crate::clock;
+use crate::config::{Connection, Credentials};
 use crate::discovery::Aws;
 use crate::discovery::probe::{self, Outcome, Step};
 
@@ -18,7 +21,7 @@ use crate::discovery::probe::{self, Outcome, Step};
 pub(super) async fn test<W: Write>(desk: &Desk, which: &Which, output: &mut Output<W>) -> Result<Exit, Failure> {
     let loaded = desk.load()?;
     let connections = walk::chosen(desk, &loaded, which)?;
-    let aws = desk.aws(&loaded.config, connections.len()).await?;
+    let aws = desk.aws(&loaded.config).await?;
     let mut exits = Vec::new();
     for connection in &connections {
         let text = desk.global.output == Format::Text;
@@ -34,7 +37,7 @@ pub(super) async fn test<W: Write>(desk: &Desk, which: &Which, output: &mut Outp
     Ok(if exits.contains(&Exit::Failed) { Exit::Failed } else { Exit::Done })
 }
 
-/// Tries what one connection needs; as text, each step is shown as soon as it is over.
+/// Tries what one connection needs; as text, each step is shown as soon as it is over, but those of an organization's accounts together.
 pub(super) async fn attempt<W: Write>(
     aws: &Aws,
     connection: &Connection,
@@ -42,20 +45,30 @@ pub(super) async fn attempt<W: Write>(
     output: &mut Output<W>,
 ) -> Result<Vec<Step>, Failure> {
     let mut written = Ok(());
+    let organization = matches!(connection.credentials, Credentials::CentralRole(_));
     if text {
         output.line(&connection.name)?;
     }
-    let steps = probe::test(aws, connection, |step| {
-        if text && written.is_ok() {
+    let steps = probe::test(aws, connection, clock::now().date_naive(), |step| {
+        if text && written.is_ok() && !(organization && is_of_account(step)) {
             written = show(step, output);
         }
     })
     .await;
     written?;
+    if text && organization {
+        let of_accounts: Vec<Step> = steps.iter().filter(|step| is_of_account(step)).cloned().collect();
+        grouped::grouped(&of_accounts).iter().try_for_each(|line| output.line(line))?;
+    }
     if text {
         output.line(&format!("  {}", verdict(&steps)))?;
     }
     Ok(steps)
+}
+
+/// Whether a step is one of those that are tried in each account of an organization.
+fn is_of_account(step: &Step) -> bool {
+    step.region.is_some() || step.name == probe::ENTER_ACCOUNT || step.name == probe::LIST_REGIONS
 }
 
 fn show<W: Write>(step: &Step, output: &mut Output<W>) -> Result<(), Failure> {

@@ -152,7 +152,7 @@ async fn walk<W: Write>(
     output: &mut Output<W>,
 ) -> Result<Exit, Failure> {
     let config = &loaded.config;
-    let context = desk.context(config, registry, requests.len()).await?;
+    let context = desk.context(config, registry).await?;
     let _watch = desk.watch();
     // A question and a bar would write over each other.
     let asks = requests.iter().any(|(_, request)| request.pick.is_some());

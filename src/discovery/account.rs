@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_config::SdkConfig;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::identity::SharedIdentityCache;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -32,6 +33,12 @@ pub struct Account {
     pub account_name: Option<String>,
     /// The regions to look at.
     pub regions: Vec<String>,
+    /// Regions that would be looked at if the account had them switched on.
+    pub disabled: Vec<String>,
+    /// Why its regions had to be tried one by one, where every region is asked for and they could not be listed.
+    pub regions_probed: Option<Trouble>,
+    /// Whether it was entered by the central role because the child role could not be: being denied there is meant.
+    pub stands_in: bool,
     identity: Arc<Identity>,
     places: Mutex<BTreeMap<String, Arc<Place>>>,
 }
@@ -39,7 +46,27 @@ pub struct Account {
 impl Account {
     pub(super) fn new(partition: String, account_id: String, regions: Vec<String>, identity: Identity) -> Self {
         let identity = Arc::new(identity);
-        Self { partition, account_id, account_name: None, regions, identity, places: Mutex::default() }
+        Self {
+            partition,
+            account_id,
+            account_name: None,
+            regions,
+            disabled: Vec::new(),
+            regions_probed: None,
+            stands_in: false,
+            identity,
+            places: Mutex::default(),
+        }
+    }
+
+    /// SDK settings for the account's own credentials in one region.
+    pub(super) fn config(&self, aws: &Aws, region: &str) -> SdkConfig {
+        self.identity.config(aws, region)
+    }
+
+    /// Drops the clients. They are what an account weighs; whoever asks once more makes them anew.
+    pub fn rest(&self) {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// The account in one region; made at the first call, whose `progress` it keeps.
@@ -49,10 +76,10 @@ impl Account {
             return Arc::clone(place);
         }
         let bucket = aws.buckets.of(&self.account_id, region);
-        let (generation, credentials) = self.identity.current();
+        let generation = self.identity.current().generation;
         let (rest_meter, http_meter) =
             (Meter::new(Arc::clone(&bucket), progress.clone()), Meter::new(Arc::clone(&bucket), progress.clone()));
-        let config = aws.config(credentials, region);
+        let config = self.config(aws, region);
         let (rest, http) = aws::clients(&config, &aws.http, (&self.account_id, region), &rest_meter, &http_meter);
         let place = Arc::new(Place {
             partition: self.partition.clone(),
@@ -76,33 +103,72 @@ impl Account {
 pub(super) struct Identity {
     /// Gives fresh credentials whenever it is asked.
     source: SharedCredentialsProvider,
-    /// The same in a cache partition of its own, counted up at each renewal.
-    current: Mutex<(u64, SharedCredentialsProvider)>,
+    /// Gives what is there already, and is asked first.
+    first: SharedCredentialsProvider,
+    current: Mutex<Current>,
     /// Where STS answered when the account was entered.
     sts_region: String,
     /// Whether the credentials still work there; asked at most once a run.
     still_works: OnceCell<bool>,
 }
 
+/// The provider with a cache of its own, both made anew at each renewal.
+#[derive(Clone, Debug)]
+struct Current {
+    generation: u64,
+    provider: SharedCredentialsProvider,
+    cache: SharedIdentityCache,
+}
+
 impl Identity {
-    /// `current` must draw from `source`; it may have been used already.
-    pub(super) fn new(
-        source: SharedCredentialsProvider,
-        current: SharedCredentialsProvider,
-        sts_region: String,
-    ) -> Self {
-        Self { source, current: Mutex::new((0, current)), sts_region, still_works: OnceCell::new() }
+    /// Of what `source` gives, which STS answers in `sts_region`.
+    pub(super) fn new(source: SharedCredentialsProvider, sts_region: String) -> Self {
+        Self::sharing(source.clone(), source, sts_region)
     }
 
-    fn current(&self) -> (u64, SharedCredentialsProvider) {
+    /// Of a session that others use too: `first` gives that of all, `source` begins a new one for all.
+    pub(super) fn sharing(
+        first: SharedCredentialsProvider,
+        source: SharedCredentialsProvider,
+        sts_region: String,
+    ) -> Self {
+        let current = Current { generation: 0, provider: first.clone(), cache: aws::identity_cache() };
+        Self { source, first, current: Mutex::new(current), sts_region, still_works: OnceCell::new() }
+    }
+
+    /// The same with a cache of its own, for an account that is entered by what entered others.
+    pub(super) fn again(&self) -> Self {
+        Self::sharing(self.first.clone(), self.source.clone(), self.sts_region.clone())
+    }
+
+    /// STS answered there.
+    pub(super) fn works_in(&mut self, sts_region: String) {
+        self.sts_region = sts_region;
+    }
+
+    /// SDK settings for asking as this identity in one region.
+    pub(super) fn config(&self, aws: &Aws, region: &str) -> SdkConfig {
+        let Current { provider, cache, .. } = self.current();
+        aws.config(provider, region).into_builder().identity_cache(cache).build()
+    }
+
+    /// The same after forgetting what was cached, for where it is refused as expired.
+    pub(super) fn renewed_config(&self, aws: &Aws, region: &str) -> SdkConfig {
+        let used = self.current().generation;
+        let Current { provider, cache, .. } = self.renew(used);
+        aws.config(provider, region).into_builder().identity_cache(cache).build()
+    }
+
+    fn current(&self) -> Current {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Forgets the cached credentials of generation `used`, unless somebody else already did.
-    fn renew(&self, used: u64) -> (u64, SharedCredentialsProvider) {
+    fn renew(&self, used: u64) -> Current {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.0 == used {
-            *current = (used + 1, SharedCredentialsProvider::new(self.source.clone()));
+        if current.generation == used {
+            let provider = SharedCredentialsProvider::new(self.source.clone());
+            *current = Current { generation: used + 1, provider, cache: aws::identity_cache() };
         }
         current.clone()
     }
@@ -192,10 +258,10 @@ impl Place {
     }
 
     fn renewed_clients(&self, used: u64) -> Clients {
-        let (generation, credentials) = self.identity.renew(used);
+        let Current { generation, provider, cache } = self.identity.renew(used);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if clients.generation != generation {
-            let config = self.config.to_builder().credentials_provider(credentials).build();
+            let config = self.config.to_builder().credentials_provider(provider).identity_cache(cache).build();
             let scope = (self.account_id.as_str(), self.region.as_str());
             let (rest, http) = aws::clients(&config, &self.http_client, scope, &self.rest_meter, &self.http_meter);
             *clients = Clients { generation, rest, http };
@@ -206,8 +272,9 @@ impl Place {
     async fn identity_still_works(&self) -> bool {
         let asked = self.identity.still_works.get_or_init(|| async {
             let region = aws_config::Region::new(self.identity.sts_region.clone());
-            let (_, credentials) = self.identity.current();
-            let config = self.config.to_builder().credentials_provider(credentials).region(region).build();
+            let Current { provider, cache, .. } = self.identity.current();
+            let config = self.config.to_builder().credentials_provider(provider).identity_cache(cache).region(region);
+            let config = config.build();
             aws_sdk_sts::Client::new(&config).get_caller_identity().send().await.is_ok()
         });
         *asked.await

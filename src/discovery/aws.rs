@@ -11,6 +11,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_apigateway::config::{IdentityCache, StalledStreamProtectionConfig};
 use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::identity::SharedIdentityCache;
 use aws_smithy_types::retry::RetryConfig;
 
 use super::http::{self, Meter};
@@ -20,9 +21,6 @@ use crate::environment;
 
 /// Attempts of one call. The limiter keeps refusals rare; those that happen come from others who share the quota.
 const MOST_ATTEMPTS: u32 = 5;
-
-/// Identities that the SDK keeps at least; past its own default of 64 it would drop some at random and ask STS again.
-const LEAST_IDENTITIES: usize = 64;
 
 /// Why nothing can be asked of AWS at all.
 #[derive(Debug, thiserror::Error)]
@@ -60,33 +58,27 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Sets everything up without asking AWS. `identities` is how many roles and keys will be used, all connections together.
+    /// Sets everything up without asking AWS.
     ///
     /// # Errors
     /// The CA file (`[network].ca_file`, else `$AWS_CA_BUNDLE`) cannot be used.
-    pub async fn new(network: &NetworkConfig, limits: &Limits, identities: usize) -> Result<Self, AwsSetupError> {
+    pub async fn new(network: &NetworkConfig, limits: &Limits) -> Result<Self, AwsSetupError> {
         let ca_file = network.ca_file.clone().or_else(|| environment::path("AWS_CA_BUNDLE").map(PathBuf::from));
         let http = http::client(ca_file.as_deref())?;
-        Ok(Self::over(http, limits, identities).await)
+        Ok(Self::over(http, limits).await)
     }
 
     /// The real HTTP client towards one address, for tests on the wire.
     #[cfg(test)]
     pub(super) async fn at(endpoint: &str, limits: &Limits) -> Self {
         let http = http::client(None).expect("system certificates");
-        let aws = Self::over(http, limits, 1).await;
+        let aws = Self::over(http, limits).await;
         Self { base: aws.base.to_builder().endpoint_url(endpoint).build(), ..aws }
     }
 
     /// The same over any HTTP client.
-    pub(super) async fn over(http: SharedHttpClient, limits: &Limits, identities: usize) -> Self {
-        let identity_cache = IdentityCache::lazy()
-            .max_partitions(LEAST_IDENTITIES.max(identities.saturating_mul(2)))
-            .buffer_time(Duration::from_mins(2))
-            // Covers a chain of STS calls with their retries; the default of 5 s is short for a slow proxy.
-            .load_timeout(Duration::from_mins(1))
-            .build();
-        let base = loader(&http).identity_cache(identity_cache).no_credentials().load().await;
+    pub(super) async fn over(http: SharedHttpClient, limits: &Limits) -> Self {
+        let base = loader(&http).identity_cache(identity_cache()).no_credentials().load().await;
         Self { http, buckets: Buckets::new(limits), base }
     }
 
@@ -99,6 +91,16 @@ impl Aws {
     pub(super) fn loader(&self) -> ConfigLoader {
         loader(&self.http)
     }
+}
+
+/// Where the SDK keeps what a provider gave until it ends. Whoever is asked for long has one of its own: the SDK's holds 64 identities
+/// and would drop some at random.
+pub(super) fn identity_cache() -> SharedIdentityCache {
+    IdentityCache::lazy()
+        .buffer_time(Duration::from_mins(2))
+        // Covers a chain of STS calls with their retries; the default of 5 s is short for a slow proxy.
+        .load_timeout(Duration::from_mins(1))
+        .build()
 }
 
 /// Clients of both families for one account and region, each through its scope's meter.

@@ -54,8 +54,8 @@ impl Ask {
         Self { call: "ListRoutingRules", action: "apigateway:ListRoutingRules", resource, family: Some(Family::Http) }
     }
 
-    /// A call of STS.
-    pub(super) fn sts(call: &'static str, action: &'static str, resource: impl Into<String>) -> Self {
+    /// A call of a service that is not API Gateway: STS, Organizations, Account Management.
+    pub(super) fn global(call: &'static str, action: &'static str, resource: impl Into<String>) -> Self {
         Self { call, action, resource: resource.into(), family: None }
     }
 
@@ -217,7 +217,7 @@ pub(super) fn kind_and_text_without_answer(error: &(dyn Error + 'static)) -> (Ki
     {
         let (kind, text) = kind_and_text(sts, None);
         let kind = match kind {
-            Kind::Throttled | Kind::StsOff | Kind::UnknownKey => kind,
+            Kind::Throttled | Kind::StsOff | Kind::UnknownKey | Kind::Expired => kind,
             Kind::Other if response.status().is_server_error() => kind,
             _ => Kind::Credentials,
         };

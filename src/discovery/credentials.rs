@@ -1,4 +1,4 @@
-//! Enters accounts: turns a connection's credentials into [`Account`]s, or into one sentence on why not.
+//! Who asks AWS: keys, roles and the default chain as credentials providers, and the accounts they lead to.
 //!
 //! One credentials provider per key or role, shared by all its regions and both families. Secrets are read by reference
 //! whenever the SDK wants credentials, so a rotated file is picked up.
@@ -18,59 +18,10 @@ use secrecy::ExposeSecret;
 use super::account::{Account, Identity};
 use super::aws::Aws;
 use super::classify::{Ask, Failure, Kind, kind_and_text_without_answer};
-use crate::config::regions::partition_of;
-use crate::config::{AssumeRole, AwsUser, Connection, Credentials as Means, DefaultChain, Regions, RoleArn, Source};
-use crate::inventory::{AccountTrouble, ScopeState, Trouble};
+use crate::config::regions::{partition_of, partitions};
+use crate::config::{AssumeRole, AwsUser, DefaultChain, RoleArn, Source};
+use crate::inventory::Trouble;
 use crate::secret::{self, SecretError};
-
-/// What a schedule file may say and this version does not do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotThereYet {
-    /// `credentials.central_role`.
-    #[error("central_role is not there yet; use one connection with assume_role per account")]
-    CentralRole,
-    /// `regions = ["all"]`.
-    #[error("regions = [\"all\"] is not there yet; name the regions")]
-    AllRegions,
-}
-
-impl From<NotThereYet> for AccountTrouble {
-    fn from(missing: NotThereYet) -> Self {
-        trouble_of(None, Trouble { state: ScopeState::Failed, cause: missing.to_string(), hint: None })
-    }
-}
-
-/// Enters every account of a connection. Each that cannot be entered stands as an error in the list.
-///
-/// # Errors
-/// The connection's accounts cannot even be named: the credentials do not work, or the connection asks for what is not
-/// there yet ([`NotThereYet`]).
-pub async fn enter(aws: &Aws, connection: &Connection) -> Result<Vec<Result<Account, AccountTrouble>>, AccountTrouble> {
-    let Regions::Named(regions) = &connection.regions else { return Err(NotThereYet::AllRegions.into()) };
-    match &connection.credentials {
-        Means::AwsUser(user) => own_account(aws, key(user), regions).await,
-        Means::DefaultChain(chain) => own_account(aws, default_chain(aws, chain, regions).await, regions).await,
-        Means::AssumeRole(role) => Ok(vec![assume(aws, role, regions).await.map_err(|failure| {
-            trouble_of(Some(role.role_arn.account_id.clone()), role_trouble(&failure, &role.role_arn.arn))
-        })]),
-        Means::CentralRole(_) => Err(NotThereYet::CentralRole.into()),
-    }
-}
-
-async fn own_account(
-    aws: &Aws,
-    source: SharedCredentialsProvider,
-    regions: &[String],
-) -> Result<Vec<Result<Account, AccountTrouble>>, AccountTrouble> {
-    match as_itself(aws, source, regions).await {
-        Ok((account, _)) => Ok(vec![Ok(account)]),
-        Err(failure) => Err(trouble_of(None, failure.trouble())),
-    }
-}
-
-fn trouble_of(account_id: Option<String>, trouble: Trouble) -> AccountTrouble {
-    AccountTrouble { account_id, account_name: None, trouble }
-}
 
 /// STS does not say why a role may not be assumed, so the hint names all that it can be.
 pub(super) fn role_trouble(failure: &Failure, role_arn: &str) -> Trouble {
@@ -100,23 +51,41 @@ pub(super) async fn as_itself(
     source: SharedCredentialsProvider,
     regions: &[String],
 ) -> Result<(Account, Caller), Failure> {
-    let current = SharedCredentialsProvider::new(source.clone());
-    let caller = caller(aws, &current, &sts_regions(regions, None)).await?;
-    let identity = Identity::new(source, current, caller.region.clone());
+    let mut identity = Identity::new(source, String::new());
+    let caller = caller(aws, &identity, regions).await?;
+    identity.works_in(caller.region.clone());
     let account = Account::new(caller.partition.clone(), caller.account_id.clone(), regions.to_vec(), identity);
     Ok((account, caller))
 }
 
-/// Who the credentials belong to; it needs no permission.
-pub(super) async fn caller(
-    aws: &Aws,
-    credentials: &SharedCredentialsProvider,
-    regions: &[String],
-) -> Result<Caller, Failure> {
-    let ask = Ask::sts("GetCallerIdentity", "sts:GetCallerIdentity", "*");
+/// Who the credentials belong to; it needs no permission. Where no region says in which partition that may be, each is asked.
+async fn caller(aws: &Aws, identity: &Identity, regions: &[String]) -> Result<Caller, Failure> {
+    if !regions.is_empty() {
+        return caller_in(aws, identity, &sts_regions(regions, None)).await;
+    }
+    let mut first = None;
+    for partition in partitions().iter().filter(|partition| is_public(&partition.id)) {
+        match caller_in(aws, identity, &sts_regions(&[], Some(&partition.id))).await {
+            // Keys of one partition are unknown in every other.
+            Err(failure) if failure.kind == Kind::UnknownKey || first.is_some() => {
+                first.get_or_insert(failure);
+            }
+            answer => return answer,
+        }
+    }
+    Err(first.unwrap_or_else(|| Failure::other(&who(), "no region to ask in")))
+}
+
+/// Partitions that anybody can reach; the others have networks of their own.
+fn is_public(partition_id: &str) -> bool {
+    matches!(partition_id, "aws" | "aws-cn" | "aws-us-gov" | "aws-eusc")
+}
+
+async fn caller_in(aws: &Aws, identity: &Identity, regions: &[String]) -> Result<Caller, Failure> {
+    let ask = who();
     let mut answer = Err(Failure::other(&ask, "no region to ask in"));
     for region in regions {
-        let client = aws_sdk_sts::Client::new(&aws.config(credentials.clone(), region));
+        let client = aws_sdk_sts::Client::new(&identity.config(aws, region));
         answer = match client.get_caller_identity().send().await {
             Ok(identity) => caller_of(identity.arn(), identity.account(), region)
                 .ok_or_else(|| Failure::other(&ask, "the answer names no account, so perhaps it is not from AWS")),
@@ -127,6 +96,10 @@ pub(super) async fn caller(
         }
     }
     answer
+}
+
+fn who() -> Ask {
+    Ask::global("GetCallerIdentity", "sts:GetCallerIdentity", "*")
 }
 
 fn caller_of(arn: Option<&str>, account_id: Option<&str>, region: &str) -> Option<Caller> {
@@ -143,25 +116,27 @@ fn caller_of(arn: Option<&str>, account_id: Option<&str>, region: &str) -> Optio
 
 /// Assumes the role at once, so that a refusal is known before any region is looked at; the session is the first that is used.
 pub(super) async fn assume(aws: &Aws, role: &AssumeRole, regions: &[String]) -> Result<Account, Failure> {
-    let ask = Ask::sts("AssumeRole", "sts:AssumeRole", role.role_arn.arn.clone());
+    let (provider, region) = assume_in(aws, role, regions).await?;
+    let RoleArn { partition, account_id, .. } = role.role_arn.clone();
+    Ok(Account::new(partition, account_id, regions.to_vec(), Identity::new(provider, region)))
+}
+
+/// The session, and where STS gave it.
+pub(super) async fn assume_in(
+    aws: &Aws,
+    role: &AssumeRole,
+    regions: &[String],
+) -> Result<(SharedCredentialsProvider, String), Failure> {
     let source = source(aws, &role.source, regions).await;
-    let external_id = role.external_id.as_ref().map(|id| secret::resolve_value(id, "external_id")).transpose();
-    let external_id = external_id.map_err(|error| bad_reference(&ask, &error))?;
-    let mut answer = Err(Failure::other(&ask, "no region to ask in"));
-    for region in sts_regions(regions, Some(&role.role_arn.partition)) {
+    let AssumeRole { role_arn, session_name, external_id, source: _ } = role;
+    let external_id = external_id.as_ref().map(|id| secret::resolve_value(id, "external_id")).transpose();
+    let external_id = external_id.map_err(|error| bad_reference(&assuming(&role_arn.arn), &error))?;
+    let external_id = external_id.as_ref().map(ExposeSecret::expose_secret);
+    let mut answer = Err(Failure::other(&assuming(&role_arn.arn), "no region to ask in"));
+    for region in sts_regions(regions, Some(&role_arn.partition)) {
         let config = aws.config(source.clone(), &region);
-        let external_id = external_id.as_ref().map(ExposeSecret::expose_secret);
-        let provider = role_provider(&config, &role.role_arn, &role.session_name, external_id).await;
-        answer = match provider.provide_credentials().await {
-            Ok(first) => {
-                let provider = SharedCredentialsProvider::new(Primed { first: Mutex::new(Some(first)), provider });
-                let current = SharedCredentialsProvider::new(provider.clone());
-                let identity = Identity::new(provider, current, region);
-                let RoleArn { partition, account_id, .. } = role.role_arn.clone();
-                return Ok(Account::new(partition, account_id, regions.to_vec(), identity));
-            }
-            Err(error) => Err(of_credentials(&ask, &error)),
-        };
+        let provider = session(&config, &role_arn.arn, session_name, external_id).await;
+        answer = provider.map(|provider| (provider, region));
         if !answer.as_ref().is_err_and(may_be_the_region) {
             break;
         }
@@ -169,19 +144,29 @@ pub(super) async fn assume(aws: &Aws, role: &AssumeRole, regions: &[String]) -> 
     answer
 }
 
-/// A session lasts an hour: more is refused where the caller is a role itself, and renewing costs one call.
-async fn role_provider(
+/// The call that assumes a role, as it is named to people.
+pub(super) fn assuming(role_arn: &str) -> Ask {
+    Ask::global("AssumeRole", "sts:AssumeRole", role_arn)
+}
+
+/// Assumes a role by who `config` says, and answers what renews the session. It lasts an hour: more is refused where the caller is a
+/// role itself, and renewing costs one call.
+pub(super) async fn session(
     config: &SdkConfig,
-    role: &RoleArn,
+    role_arn: &str,
     session_name: &str,
     external_id: Option<&str>,
-) -> AssumeRoleProvider {
-    let builder = AssumeRoleProvider::builder(role.arn.clone()).session_name(session_name).configure(config);
+) -> Result<SharedCredentialsProvider, Failure> {
+    let builder = AssumeRoleProvider::builder(role_arn).session_name(session_name).configure(config);
     let builder = match external_id {
         Some(id) => builder.external_id(id),
         None => builder,
     };
-    builder.build().await
+    let provider = builder.build().await;
+    match provider.provide_credentials().await {
+        Ok(first) => Ok(SharedCredentialsProvider::new(Primed { first: Mutex::new(Some(first)), provider })),
+        Err(error) => Err(of_credentials(&assuming(role_arn), &error)),
+    }
 }
 
 /// Who assumes a role.
@@ -209,7 +194,7 @@ pub(super) async fn default_chain(aws: &Aws, chain: &DefaultChain, regions: &[St
     loaded.credentials_provider().unwrap_or_else(|| SharedCredentialsProvider::new(Nobody))
 }
 
-fn bad_reference(ask: &Ask, error: &SecretError) -> Failure {
+pub(super) fn bad_reference(ask: &Ask, error: &SecretError) -> Failure {
     Failure { kind: Kind::NoSecret, ..Failure::other(ask, &error.to_string()) }
 }
 

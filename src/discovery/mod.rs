@@ -11,15 +11,19 @@
 mod account;
 mod address;
 mod aws;
+mod central;
 mod classify;
 mod credentials;
 mod dates;
 mod domains;
+mod enabled;
+mod entrance;
 mod http;
 mod http_family;
 mod limiter;
 mod listed;
 mod look;
+mod organization;
 mod page;
 pub mod probe;
 mod progress;
@@ -31,7 +35,7 @@ mod wire_tests;
 
 pub use account::Account;
 pub use aws::{Aws, AwsSetupError};
-pub use credentials::{NotThereYet, enter};
 pub use dates::{DeploymentAsk, DeploymentDates, deployment_dates};
+pub use entrance::{Door, Entrance, enter};
 pub use look::{Wanted, look};
 pub use progress::{Progress, Reading};

@@ -2,18 +2,26 @@
 //!
 //! Registers nothing and reads no more than it must to know that a permission is there.
 
+mod entering;
+
+use chrono::NaiveDate;
 use futures_util::stream::{self, StreamExt};
 
-use super::account::{Account, Place};
+use super::account::Place;
 use super::aws::Aws;
-use super::classify::{Ask, Failure, Kind, PUT_THE_SECRET};
-use super::credentials::{self, NotThereYet};
+use super::classify::{Ask, Failure, Kind};
 use super::progress::Progress;
-use crate::config::{AwsUser, Connection, Credentials, Regions, SecretRef, Source, Value};
-use crate::inventory::{ScopeState, Trouble};
-use crate::secret;
+use crate::config::{Connection, Regions};
+use crate::inventory::Trouble;
 
-/// Regions tried side by side.
+/// The step in which an account of an organization is entered.
+pub const ENTER_ACCOUNT: &str = "enter the account";
+/// The step in which an account's regions are listed, where every region is asked for.
+pub const LIST_REGIONS: &str = "list the account's regions";
+
+/// Accounts tried side by side.
+const ACCOUNTS_AT_ONCE: usize = 16;
+/// Regions of one account tried side by side.
 const REGIONS_AT_ONCE: usize = 8;
 
 /// One thing that was tried.
@@ -43,6 +51,10 @@ pub enum Outcome {
 }
 
 impl Step {
+    fn of_account(name: &'static str, account_id: &Option<String>, needed: bool, outcome: Outcome) -> Self {
+        Self { name, account_id: account_id.clone(), region: None, needed, outcome }
+    }
+
     /// Whether a run cannot do its work for it.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
@@ -51,145 +63,47 @@ impl Step {
 }
 
 /// Tries everything that `connection` needs and shows each step as soon as it is over; returns all of them in that order.
-pub async fn test(aws: &Aws, connection: &Connection, mut show: impl FnMut(&Step)) -> Vec<Step> {
+///
+/// A central role tries every account of the organization that the connection is after. Where it asks for every region, the permissions are
+/// tried in one region of each account: IAM knows no regions, and ten calls in each of thirty would tell nothing more. `today` decides
+/// which expected holes still count.
+pub async fn test(aws: &Aws, connection: &Connection, today: NaiveDate, mut show: impl FnMut(&Step)) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut tell = |step: Step| {
         show(&step);
         steps.push(step);
     };
-    let Some(account) = enter(aws, connection, &mut tell).await else { return steps };
-    let tried = account.regions.iter().map(|region| {
-        let place = account.place(aws, region, &Progress::default());
-        async move { try_region(&place).await }
+    let Some(entrance) = entering::enter(aws, connection, &mut tell).await else { return steps };
+    let whole = entrance.members.is_none();
+    for shut in entrance.shut {
+        let step = Step::of_account(ENTER_ACCOUNT, &shut.account_id, false, Outcome::NotTried(shut.trouble.cause));
+        tell(step);
+    }
+    let tried = entrance.doors.into_iter().map(|door| async move {
+        let mut steps = Vec::new();
+        let Some(account) = entering::open(aws, connection, door, today, &mut |step| steps.push(step)).await else {
+            return steps;
+        };
+        let most = if whole || matches!(connection.regions, Regions::Named(_)) { usize::MAX } else { 1 };
+        let places = account.regions.iter().take(most).map(|region| {
+            let place = account.place(aws, region, &Progress::default());
+            async move { try_region(&place).await }
+        });
+        let tried: Vec<Vec<Step>> = stream::iter(places).buffered(REGIONS_AT_ONCE).collect().await;
+        steps.extend(tried.into_iter().flatten());
+        if account.stands_in {
+            // The central role needs no rights of its own on API Gateway; what it lacks there is explained.
+            steps.iter_mut().for_each(|step| step.needed = false);
+        }
+        account.rest();
+        steps
     });
-    let mut tried = stream::iter(tried).buffered(REGIONS_AT_ONCE);
-    while let Some(region_steps) = tried.next().await {
-        region_steps.into_iter().for_each(&mut tell);
+    let mut tried = stream::iter(tried).buffered(ACCOUNTS_AT_ONCE);
+    while let Some(steps) = tried.next().await {
+        steps.into_iter().for_each(&mut tell);
     }
     drop(tried);
     steps
-}
-
-/// The steps up to an account whose regions can be tried.
-async fn enter(aws: &Aws, connection: &Connection, tell: &mut impl FnMut(Step)) -> Option<Account> {
-    let step = |name, account_id: Option<&str>, outcome| Step {
-        name,
-        account_id: account_id.map(str::to_owned),
-        region: None,
-        needed: true,
-        outcome,
-    };
-    let unsupported = |missing: NotThereYet| {
-        step(
-            "enter the accounts",
-            None,
-            Outcome::Failed(Trouble { state: ScopeState::Failed, cause: missing.to_string(), hint: None }),
-        )
-    };
-    let Regions::Named(regions) = &connection.regions else {
-        tell(unsupported(NotThereYet::AllRegions));
-        return None;
-    };
-    let references = references(&connection.credentials);
-    if !references.is_empty() {
-        let outcome = resolve(references).await;
-        let failed = matches!(outcome, Outcome::Failed(_));
-        tell(step("read the secrets", None, outcome));
-        if failed {
-            tell(step("identify the caller", None, Outcome::NotTried("the secrets cannot be read".to_owned())));
-            return None;
-        }
-    }
-    let (entered, role) = match &connection.credentials {
-        Credentials::AwsUser(user) => (credentials::as_itself(aws, credentials::key(user), regions).await, None),
-        Credentials::DefaultChain(chain) => {
-            let source = credentials::default_chain(aws, chain, regions).await;
-            (credentials::as_itself(aws, source, regions).await, None)
-        }
-        Credentials::AssumeRole(role) => {
-            let source = credentials::source(aws, &role.source, regions).await;
-            (credentials::as_itself(aws, source, regions).await, Some(role))
-        }
-        Credentials::CentralRole(_) => {
-            tell(unsupported(NotThereYet::CentralRole));
-            return None;
-        }
-    };
-    let account = match entered {
-        Ok((account, caller)) => {
-            tell(step("identify the caller", Some(&caller.account_id), Outcome::Passed(caller.arn)));
-            account
-        }
-        Err(failure) => {
-            tell(step("identify the caller", None, Outcome::Failed(failure.trouble())));
-            if let Some(role) = role {
-                let why = Outcome::NotTried("the caller is not known".to_owned());
-                tell(step("assume the role", Some(&role.role_arn.account_id), why));
-            }
-            return None;
-        }
-    };
-    let Some(role) = role else { return Some(account) };
-    let of_role = Some(role.role_arn.account_id.as_str());
-    match credentials::assume(aws, role, regions).await {
-        Ok(account) => {
-            tell(step("assume the role", of_role, Outcome::Passed(role.role_arn.arn.clone())));
-            Some(account)
-        }
-        Err(failure) => {
-            let trouble = credentials::role_trouble(&failure, &role.role_arn.arn);
-            tell(step("assume the role", of_role, Outcome::Failed(trouble)));
-            None
-        }
-    }
-}
-
-/// Every reference that entering resolves.
-fn references(credentials: &Credentials) -> Vec<SecretRef> {
-    let of_user = |user: &AwsUser| {
-        let id = match &user.access_key_id {
-            Value::Ref(reference) => Some(reference.clone()),
-            Value::Literal(_) => None,
-        };
-        id.into_iter().chain([user.secret_access_key.clone()]).chain(user.session_token.clone()).collect::<Vec<_>>()
-    };
-    let of_value = |value: &Option<Value>| match value {
-        Some(Value::Ref(reference)) => vec![reference.clone()],
-        _ => Vec::new(),
-    };
-    let of_source = |source: &Source| match source {
-        Source::AwsUser(user) => of_user(user),
-        Source::DefaultChain(_) => Vec::new(),
-    };
-    match credentials {
-        Credentials::AwsUser(user) => of_user(user),
-        Credentials::DefaultChain(_) => Vec::new(),
-        Credentials::AssumeRole(role) => [of_source(&role.source), of_value(&role.external_id)].concat(),
-        Credentials::CentralRole(role) => {
-            [of_source(&role.source), of_value(&role.external_id), of_value(&role.child_external_id)].concat()
-        }
-    }
-}
-
-/// All of them, so that every missing one is named at once.
-async fn resolve(references: Vec<SecretRef>) -> Outcome {
-    let count = references.len();
-    let read = tokio::task::spawn_blocking(move || {
-        let errors = references.iter().filter_map(|reference| secret::resolve(reference).err());
-        errors.map(|error| error.to_string()).collect::<Vec<_>>()
-    });
-    let errors = match read.await {
-        Ok(errors) => errors,
-        Err(error) => vec![error.to_string()],
-    };
-    if errors.is_empty() {
-        return Outcome::Passed(format!("{count} found"));
-    }
-    Outcome::Failed(Trouble {
-        state: ScopeState::CredentialsFailed,
-        cause: errors.join("; "),
-        hint: Some(PUT_THE_SECRET.to_owned()),
-    })
 }
 
 /// Every permission in one region, in the order in which a run needs them.

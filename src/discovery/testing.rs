@@ -18,6 +18,7 @@ use crate::config::{
     AssumeRole, AwsUser, Connection, Credentials, EntryRules, Filter, Limits, Patterns, Regions, RoleArn, SecretRef,
     Source, Value,
 };
+use crate::inventory::AccountTrouble;
 
 pub(super) const ACCOUNT: &str = "111122223333";
 pub(super) const REGION: &str = "eu-west-1";
@@ -179,13 +180,13 @@ pub(super) async fn limited_aws(
     let client: SharedHttpClient = http_client_fn(move |_, _| {
         SharedHttpConnector::new(Closure { answer: Arc::clone(&answer), log: of_client.clone() })
     });
-    (Aws::over(client, limits, 1).await, log)
+    (Aws::over(client, limits).await, log)
 }
 
 /// An account that was entered without asking anybody.
 pub(super) fn account(partition: &str, region: &str) -> Account {
     let keys = SharedCredentialsProvider::new(aws_credential_types::Credentials::for_tests());
-    let identity = Identity::new(keys.clone(), keys, region.to_owned());
+    let identity = Identity::new(keys, region.to_owned());
     Account::new(partition.to_owned(), ACCOUNT.to_owned(), vec![region.to_owned()], identity)
 }
 
@@ -223,4 +224,20 @@ pub(super) fn role(source: AwsUser) -> Credentials {
         external_id: Some(Value::Literal("external-1".to_owned())),
         source: Source::AwsUser(source),
     })
+}
+
+/// Enters every account of a connection, one after the other.
+pub(super) async fn enter(
+    aws: &Aws,
+    connection: &Connection,
+) -> Result<Vec<Result<Account, AccountTrouble>>, AccountTrouble> {
+    let entrance = match super::enter(aws, connection).await {
+        Err(trouble) if trouble.account_id.is_some() => return Ok(vec![Err(trouble)]),
+        entrance => entrance?,
+    };
+    let mut accounts: Vec<_> = entrance.shut.into_iter().map(Err).collect();
+    for door in entrance.doors {
+        accounts.push(door.open(aws, None).await);
+    }
+    Ok(accounts)
 }

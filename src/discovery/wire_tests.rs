@@ -9,8 +9,8 @@ use aboard_simulator::{
 };
 use futures_util::future::join_all;
 
-use super::testing::{ACCOUNT, REGION, connection, role, user};
-use super::{Account, Aws, Progress, Wanted, enter, look};
+use super::testing::{ACCOUNT, REGION, connection, enter, role, user};
+use super::{Account, Aws, Progress, Wanted, look};
 use crate::config::{AwsUser, Credentials, Limits, Value};
 use crate::inventory::{Listing, ScopeLook, ScopeState};
 

@@ -9,7 +9,7 @@ use super::rules::Verdict;
 use super::settle::{SECOND_LOOK_AFTER, Settled, settle};
 use super::{ApiState, Decision, Entry, Known, KnownApi, Message, Plan, Reason, Rules, Told};
 use crate::config::Event;
-use crate::inventory::{Api, Details, Listing, Scope, ScopeLook, ScopeState};
+use crate::inventory::{Api, Details, Listing, Scope, ScopeLook, Trouble};
 
 /// An account that is closed takes its APIs with it after this long.
 const CLOSED_ACCOUNT_GONE_AFTER: TimeDelta = TimeDelta::days(30);
@@ -39,12 +39,18 @@ pub fn plan(look: &ScopeLook, known: &Known, rules: &Rules, now: DateTime<Utc>) 
 
 /// Decides upon the APIs of a scope whose account is closed, or has been missing from the organization, since `since`.
 #[must_use]
-pub fn closed_account(scope: &Scope, known: &Known, rules: &Rules, since: DateTime<Utc>, now: DateTime<Utc>) -> Plan {
-    let cause = Some(format!("the account has been closed since {}", since.date_naive()));
+pub fn closed_account(
+    scope: &Scope,
+    known: &Known,
+    rules: &Rules,
+    trouble: &Trouble,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Plan {
     let settled = Settled {
-        state: ScopeState::AccountSuspended,
-        cause,
-        hint: None,
+        state: trouble.state,
+        cause: Some(format!("{}, first seen so on {}", trouble.cause, since.date_naive())),
+        hint: trouble.hint.clone(),
         proves_absence: false,
         suspicious_since: known.scope.suspicious_since,
     };

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::fixtures::{api, apply, at, failed, id, known, look, onboarded, remembered, rules, url};
 use super::*;
 use crate::config::{Event, Filter, Pattern, Patterns, PublishedBy};
-use crate::inventory::{Listing, Protocol, ScopeLook, ScopeState};
+use crate::inventory::{Listing, Protocol, ScopeLook, ScopeState, Trouble};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Look {
@@ -381,8 +381,11 @@ fn an_answer_without_its_list_proves_nothing_where_apis_were_known() {
 #[test]
 fn a_closed_account_takes_its_apis_with_it_after_thirty_days() {
     let memory = known([onboarded(api("subject", &["prod"]), &["catalog"])]);
-    let decide =
-        |days: i64| closed_account(&super::fixtures::scope(), &memory, &rules(&["catalog"]), at(0), at(24 * days));
+    let cause = "the account's state in the organization is CLOSED".to_owned();
+    let closed = Trouble { state: ScopeState::AccountSuspended, cause, hint: None };
+    let decide = |days: i64| {
+        closed_account(&super::fixtures::scope(), &memory, &rules(&["catalog"]), &closed, at(0), at(24 * days))
+    };
     assert_eq!(decide(29).entries[0].decision, Some((Decision::Held, Reason::ScopeFailed)));
     let gone = decide(30);
     assert_eq!(gone.entries[0].decision, Some((Decision::Gone, Reason::AccountGone)));

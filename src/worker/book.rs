@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::closed::Standing;
 use super::context::Request;
 use super::holding;
 use crate::config::{Connection, Event};
@@ -189,6 +190,13 @@ impl Book {
         let (connection, scope) = (connection.to_owned(), scope.clone());
         let known = self.look_up(move |registry| registry.known(&connection, &scope)).await?;
         Ok(known.unwrap_or_else(first_look))
+    }
+
+    /// How the last looks at a connection's scopes ended.
+    pub(super) async fn standing(&self, connection: &str) -> Result<Standing, RegistryError> {
+        let connection = connection.to_owned();
+        let rows = self.look_up(move |registry| registry.coverage(Some(&connection))).await?;
+        Ok(Standing::of(rows.unwrap_or_default()))
     }
 
     /// How many APIs of a connection wait for approval, by scope.

@@ -27,6 +27,18 @@ impl Run {
             self.count_scope(&row);
             self.scopes.push(row);
         }
+        for (account_id, account_name) in std::mem::take(&mut self.doors) {
+            let account =
+                AccountTrouble { account_id: Some(account_id), account_name, trouble: trouble.clone(), meant: false };
+            if carried_on {
+                // Its scopes stand as before.
+                let row = ScopeReport::of_account(&account, false);
+                self.count_scope(&row);
+                self.scopes.push(row);
+            } else {
+                self.note_account(account).await?;
+            }
+        }
         match self.claim.run_id {
             Some(run_id) => self.book.record_unreached(run_id, unreached, carried_on, (self.context.clock)()).await,
             None => Ok(()),
@@ -38,7 +50,9 @@ impl Run {
             Err(Ending::Interrupted) => {
                 self.note_unreached("the run was interrupted before it was committed", true).await
             }
-            Err(Ending::TimedOut) if self.open.is_empty() && self.scopes.is_empty() => self.note_not_entered().await,
+            Err(Ending::TimedOut) if self.open.is_empty() && self.doors.is_empty() && self.scopes.is_empty() => {
+                self.note_not_entered().await
+            }
             Err(Ending::TimedOut) => self.note_unreached(&self.time_was_up(), false).await,
             // What the registry refuses now is not worth a second complaint.
             Err(Ending::Broken(_)) => {
@@ -166,7 +180,7 @@ impl Run {
     /// Not even the accounts were entered: all of the connection is still to be looked at.
     async fn note_not_entered(&mut self) -> Result<(), RegistryError> {
         let trouble = Trouble { state: ScopeState::NotReached, cause: self.time_was_up(), hint: None };
-        self.note_account(AccountTrouble { account_id: None, account_name: None, trouble }).await
+        self.note_account(AccountTrouble { account_id: None, account_name: None, trouble, meant: false }).await
     }
 
     fn time_was_up(&self) -> String {

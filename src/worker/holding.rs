@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::context::{Candidate, Pick};
+use super::context::{Candidate, Pick, Request};
 use super::looking::{Hold, Planned};
 use super::run::{Ending, Run};
 use crate::config::{Connection, Credentials, Regions};
@@ -14,6 +14,12 @@ use crate::plan::{Entry, Reason};
 use crate::registry::RunError;
 
 impl Run {
+    /// Whether what would be registered may yet be held back, so that all of it must be known first.
+    pub(super) fn waits(&self) -> bool {
+        let Request { pick, past_max_new, apis, .. } = &self.request;
+        pick.is_some() || (self.connection.entry.max_new.is_some() && !past_max_new && apis.is_empty())
+    }
+
     /// `max_new` and `--pick`: turns what may not be registered now into what awaits approval.
     pub(super) async fn hold(&mut self, waiting: &mut [Planned]) -> Result<(), Ending> {
         let hold = match (&self.request.pick, self.connection.entry.max_new) {

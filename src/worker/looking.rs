@@ -9,11 +9,12 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use super::book::Book;
+use super::closed::{Closed, Standing};
 use super::context::{Context, FailedPlace, NamedApi};
-use crate::config::{Connection, Existing, PublishedBy};
-use crate::discovery::{self, Account, DeploymentAsk, Wanted};
-use crate::inventory::{ApiId, Family, Listing, Protocol, Scope, ScopeLook, ScopeState};
-use crate::plan::{Known, Plan, Rules, Selection, StageChoice, explained, fill_dates, plan};
+use crate::config::{Connection, Existing, PublishedBy, Regions};
+use crate::discovery::{self, Account, DeploymentAsk, Door, Wanted};
+use crate::inventory::{AccountTrouble, ApiId, Family, Listing, Protocol, Scope, ScopeLook, ScopeState, Trouble};
+use crate::plan::{Known, Plan, Rules, Selection, StageChoice, closed_account, explained, fill_dates, plan};
 use crate::registry::RegistryError;
 
 /// Scopes that may wait for their commit before lookers have to wait.
@@ -34,8 +35,10 @@ pub(super) struct Planned {
     pub(super) hold: Hold,
     /// Whether the dates that it is worth asking for were asked for.
     pub(super) dated: bool,
-    /// The way back to the account, for dates.
-    pub(super) account: Arc<Account>,
+    /// The way back to the account, for dates; none where it was not entered.
+    pub(super) account: Option<Arc<Account>>,
+    /// Since when the account is closed, where it is.
+    pub(super) closed_since: Option<DateTime<Utc>>,
 }
 
 /// Which of the APIs that a plan would register wait for approval instead.
@@ -55,7 +58,7 @@ impl Planned {
     pub(super) fn plan_again(&mut self, brief: &Brief, known: Known) {
         let now = (brief.context.clock)();
         self.known = known;
-        self.plan = planned(brief, &self.look, &self.known, now);
+        self.plan = planned(brief, &self.look, &self.known, self.closed_since, now);
         self.apply_hold();
     }
 
@@ -85,41 +88,96 @@ pub(super) struct Brief {
     pub(super) only: Option<Arc<BTreeSet<FailedPlace>>>,
     pub(super) apis: Vec<NamedApi>,
     pub(super) stages: BTreeSet<String>,
+    /// Whether what would be registered waits until everything is planned, as it may be too much or is chosen from.
+    pub(super) waits: bool,
     /// Scopes that an interrupted run committed before.
     pub(super) done: BTreeSet<Scope>,
+    /// What was known of the connection's accounts before.
+    pub(super) standing: Standing,
 }
 
 impl Brief {
     /// Whether this run is to look at a scope.
-    fn wants(&self, scope: &Scope) -> bool {
+    pub(super) fn wants(&self, scope: &Scope) -> bool {
         let failed = |places: &Arc<BTreeSet<FailedPlace>>| places.iter().any(|place| place.holds(scope));
         !self.done.contains(scope) && self.only.as_ref().is_none_or(failed)
     }
+
+    /// Whether an interrupted run has dealt with all of an account, as far as the file says what that is.
+    pub(super) fn has_done(&self, account_id: &str) -> bool {
+        let Regions::Named(regions) = &self.connection.regions else { return false };
+        let done = |region: &String, family: Family| {
+            self.done
+                .iter()
+                .any(|scope| scope.account_id == account_id && scope.region == *region && scope.family == family)
+        };
+        regions.iter().all(|region| Family::ALL.into_iter().all(|family| done(region, family)))
+    }
+
+    /// The region outside of which nothing is asked for, if there is one.
+    fn only_region(&self) -> Option<String> {
+        let of_apis = || {
+            let regions: BTreeSet<Option<&String>> = self.apis.iter().map(|api| api.region.as_ref()).collect();
+            let [Some(region)] = regions.into_iter().collect::<Vec<_>>()[..] else { return None };
+            Some(region.clone())
+        };
+        self.region.clone().or_else(of_apis)
+    }
 }
 
-/// Sets out to every account and region; planned scopes arrive in the channel, which ends after the last one.
+/// What lookers tell, in this order for each account.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// An account was entered; these of its scopes are being looked at.
+    Entered { account_id: String, scopes: Vec<Scope> },
+    /// It could not be entered.
+    Shut(AccountTrouble),
+    /// A scope was looked at, or stands as it is because it cannot be.
+    Planned(Box<Planned>),
+}
+
+type Sender = mpsc::Sender<Result<Seen, RegistryError>>;
+
+/// Sets out to every account and region; what is seen arrives in the channel, which ends after the last of it.
 ///
 /// Dropping the set stops the lookers.
 pub(super) fn set_out(
     brief: &Arc<Brief>,
-    accounts: Vec<Account>,
-) -> (JoinSet<()>, mpsc::Receiver<Result<Planned, RegistryError>>) {
+    doors: Vec<Door>,
+    closed: Vec<Closed>,
+) -> (JoinSet<()>, mpsc::Receiver<Result<Seen, RegistryError>>) {
     let (sender, receiver) = mpsc::channel(PLANNED_AHEAD);
     let in_flight = Arc::new(Semaphore::new(brief.context.config.limits.accounts_in_flight));
     let mut lookers = JoinSet::new();
-    for account in accounts {
+    for door in doors {
         let (brief, sender, in_flight) = (Arc::clone(brief), sender.clone(), Arc::clone(&in_flight));
         let look = async move {
             let Ok(_permit) = in_flight.acquire().await else { return };
-            look_at_account(&brief, Arc::new(account), &sender).await;
+            look_at_account(&brief, door, &sender).await;
         };
         lookers.spawn(look.in_current_span());
+    }
+    if !closed.is_empty() {
+        let (brief, sender) = (Arc::clone(brief), sender.clone());
+        lookers.spawn(
+            async move {
+                for scope in closed {
+                    // Who listens no more has stopped.
+                    if let Some(planned) = plan_closed(&brief, scope).await.transpose()
+                        && sender.send(planned.map(|planned| Seen::Planned(Box::new(planned)))).await.is_err()
+                    {
+                        return;
+                    }
+                }
+            }
+            .in_current_span(),
+        );
     }
     (lookers, receiver)
 }
 
 /// The scopes of an account that this run looks at.
-pub(super) fn scopes(brief: &Brief, account: &Account) -> Vec<Scope> {
+fn scopes(brief: &Brief, account: &Account) -> Vec<Scope> {
     let scopes = |region| Family::ALL.map(|family| scope(account, region, family));
     let regions = regions(brief, account);
     regions.iter().flat_map(|region| scopes(region)).filter(|scope| brief.wants(scope)).collect()
@@ -136,6 +194,13 @@ fn regions(brief: &Brief, account: &Account) -> Vec<String> {
     account.regions.iter().filter(chosen).cloned().collect()
 }
 
+/// What was known of an account in regions that it has switched off since.
+fn switched_off(brief: &Brief, account: &Account) -> Vec<Scope> {
+    let known = brief.standing.scopes.get(&account.account_id).into_iter().flatten();
+    let off = |scope: &&Scope| account.disabled.contains(&scope.region) && brief.wants(scope);
+    known.filter(off).filter(|_| brief.apis.is_empty()).cloned().collect()
+}
+
 fn scope(account: &Account, region: &str, family: Family) -> Scope {
     Scope {
         partition: account.partition.clone(),
@@ -150,11 +215,27 @@ fn names_place(api: &NamedApi, account: &Account, region: &str) -> bool {
     account && api.region.as_ref().is_none_or(|named| named == region)
 }
 
-async fn look_at_account(
-    brief: &Arc<Brief>,
-    account: Arc<Account>,
-    sender: &mpsc::Sender<Result<Planned, RegistryError>>,
-) {
+async fn look_at_account(brief: &Arc<Brief>, door: Door, sender: &Sender) {
+    let (account_id, named) = (door.account_id.clone(), brief.only_region());
+    let account = match door.open(&brief.context.aws, named.as_deref()).await {
+        Ok(account) => Arc::new(account),
+        Err(trouble) => {
+            // Who listens no more has stopped.
+            let _ = sender.send(Ok(Seen::Shut(trouble))).await;
+            return;
+        }
+    };
+    let (open, off) = (scopes(brief, &account), switched_off(brief, &account));
+    let scopes = open.iter().chain(&off).cloned().collect();
+    if sender.send(Ok(Seen::Entered { account_id, scopes })).await.is_err() {
+        return;
+    }
+    for scope in off {
+        let planned = plan_look(brief, Some(Arc::clone(&account)), is_off(&account, scope), None).await;
+        if sender.send(planned.map(|planned| Seen::Planned(Box::new(planned)))).await.is_err() {
+            return;
+        }
+    }
     let mut places = JoinSet::new();
     for region in regions(brief, &account) {
         let (brief, account, sender) = (Arc::clone(brief), Arc::clone(&account), sender.clone());
@@ -168,17 +249,44 @@ async fn look_at_account(
             std::panic::resume_unwind(panic);
         }
     }
+    account.rest();
 }
 
-async fn look_at_region(
-    brief: &Brief,
-    account: &Arc<Account>,
-    region: &str,
-    sender: &mpsc::Sender<Result<Planned, RegistryError>>,
-) {
+/// What is known of a region that the account has switched off stands, and says so.
+fn is_off(account: &Account, scope: Scope) -> ScopeLook {
+    let cause = format!("the region is not switched on in account {}", scope.account_id);
+    let hint = format!("enable {} in the account's settings, or leave the region out", scope.region);
+    unseen(scope, account.account_name.clone(), Trouble { state: ScopeState::RegionDisabled, cause, hint: Some(hint) })
+}
+
+/// The look of a scope that nobody looked at.
+fn unseen(scope: Scope, account_name: Option<String>, trouble: Trouble) -> ScopeLook {
+    ScopeLook {
+        scope,
+        account_name,
+        listing: Listing::Failed(trouble),
+        apis: Vec::new(),
+        domains_read: false,
+        notes: Vec::new(),
+        calls: 0,
+        throttled: 0,
+    }
+}
+
+/// A closed account keeps its APIs for a while; nothing where none is known.
+async fn plan_closed(brief: &Brief, closed: Closed) -> Result<Option<Planned>, RegistryError> {
+    let Closed { scope, account_name, since, trouble } = closed;
+    let known = brief.book.known(&brief.connection.name, &scope).await?;
+    if known.apis.is_empty() {
+        return Ok(None);
+    }
+    plan_look(brief, None, unseen(scope, account_name, trouble), Some(since)).await.map(Some)
+}
+
+async fn look_at_region(brief: &Brief, account: &Arc<Account>, region: &str, sender: &Sender) {
     for look in looks(brief, account, region).await {
-        let planned = plan_look(brief, account, look).await;
-        if sender.send(planned).await.is_err() {
+        let planned = plan_look(brief, Some(Arc::clone(account)), look, None).await;
+        if sender.send(planned.map(|planned| Seen::Planned(Box::new(planned)))).await.is_err() {
             return;
         }
     }
@@ -224,27 +332,47 @@ fn join(first: &mut ScopeLook, second: ScopeLook) {
     first.throttled += second.throttled;
 }
 
-async fn plan_look(brief: &Brief, account: &Arc<Account>, mut look: ScopeLook) -> Result<Planned, RegistryError> {
+async fn plan_look(
+    brief: &Brief,
+    account: Option<Arc<Account>>,
+    mut look: ScopeLook,
+    closed_since: Option<DateTime<Utc>>,
+) -> Result<Planned, RegistryError> {
     let known = brief.book.known(&brief.connection.name, &look.scope).await?;
     fill_dates(&mut look.apis, |id, deployment| known.deployed_at(id, deployment));
     let now = (brief.context.clock)();
-    let mut plan = planned(brief, &look, &known, now);
-    // Where the newest deployment decides, dates are needed before the decision; a date that AWS does not give passes. What registers
-    // nothing is committed right away, so the dates of what was deployed anew are asked for here too. The others wait for `max_new`.
+    let mut plan = planned(brief, &look, &known, closed_since, now);
+    // Where the newest deployment decides, dates are needed before the decision; a date that AWS does not give passes. What waits for
+    // nothing is committed right away, so the dates of what was deployed anew are asked for here too.
     let decisive = brief.rules.published_after.is_some() && brief.rules.published_by == PublishedBy::LastPublished;
-    let dated = decisive || plan.onboards() == 0;
-    if dated && let Some(dates) = ask_dates(&brief.context, account, &plan).await {
+    let dated = decisive || !brief.waits || plan.onboards() == 0;
+    if dated
+        && let Some(account) = &account
+        && let Some(dates) = ask_dates(&brief.context, account, &plan).await
+    {
         dates.fill(&mut look);
-        plan = planned(brief, &look, &known, now);
+        plan = planned(brief, &look, &known, closed_since, now);
     }
     let (state, scope) = (plan.settled.state, &look.scope);
     let meant = explained(&brief.connection, Some(&scope.account_id), Some(&scope.region), state, now.date_naive());
-    let explained = meant && state != ScopeState::Complete;
-    Ok(Planned { look, known, plan, explained, hold: Hold::Nothing, dated, account: Arc::clone(account) })
+    // The central role has no need to read in the management account where the child role was not rolled out there.
+    let stands_in = account.as_ref().is_some_and(|account| account.stands_in) && state == ScopeState::AccessDenied;
+    let explained = (meant || stands_in) && state != ScopeState::Complete;
+    Ok(Planned { look, known, plan, explained, hold: Hold::Nothing, dated, account, closed_since })
 }
 
-fn planned(brief: &Brief, look: &ScopeLook, known: &Known, now: DateTime<Utc>) -> Plan {
-    let mut plan = plan(look, known, &rules_for(brief, &look.scope), now);
+fn planned(
+    brief: &Brief,
+    look: &ScopeLook,
+    known: &Known,
+    closed_since: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Plan {
+    let rules = rules_for(brief, &look.scope);
+    if let (Some(since), Listing::Failed(trouble)) = (closed_since, &look.listing) {
+        return closed_account(&look.scope, known, &rules, trouble, since, now);
+    }
+    let mut plan = plan(look, known, &rules, now);
     if known.scope.first_look && brief.connection.entry.existing == Existing::Record {
         plan.record_existing();
     }

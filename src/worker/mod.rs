@@ -2,6 +2,7 @@
 
 mod approve;
 mod book;
+mod closed;
 mod context;
 pub mod control;
 pub mod documents;

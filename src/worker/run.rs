@@ -4,8 +4,8 @@
 //! begin ─► enter accounts ─► look and plan, scope by scope ─► commit ─► finish
 //! ```
 //!
-//! A scope whose plan registers nothing commits as soon as it is planned. The others wait until the whole run is planned,
-//! for `max_new` speaks of all of them; then each commits by itself. Commits happen here and nowhere else, one after the other.
+//! A scope whose plan registers nothing commits as soon as it is planned. The others wait until the whole run is planned where
+//! `max_new` speaks of all of them; then each commits by itself. Commits happen here and nowhere else, one after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,15 +16,16 @@ use futures_util::stream;
 use tracing::Instrument;
 
 use super::book::{Book, Claim, ScopeCommit};
+use super::closed::{Closed, Standing};
 use super::context::{ByHand, Context, FailedPlace, Mode, Request};
 use super::ending::document;
-use super::looking::{self, Brief, Planned};
+use super::looking::{self, Brief, Planned, Seen};
 use super::report::{RunReport, ScopeReport};
-use crate::config::Connection;
-use crate::discovery::{self, Account};
+use crate::config::{Connection, Credentials, Regions};
+use crate::discovery::{self, Door, Entrance};
 use crate::inventory::{AccountTrouble, Api, Scope, ScopeState};
 use crate::plan::{Rules, explained};
-use crate::registry::{ApiDocument, Commit, Counts, RegistryError, RunError, RunId};
+use crate::registry::{ApiDocument, Commit, Counts, RegistryError, RunError, RunId, Trigger};
 
 /// Runs a connection to its end, or to where it cannot go on. It does not fail by itself: the report says how it went.
 pub async fn run(context: &Context, connection: &Connection, request: &Request) -> RunReport {
@@ -60,6 +61,7 @@ async fn from_claim_to_end(context: &Context, connection: &Connection, request: 
         counts: Counts::default(),
         deliveries: 0,
         open: BTreeSet::new(),
+        doors: BTreeMap::new(),
         notice: None,
         answered: BTreeMap::new(),
         scopes: Vec::new(),
@@ -100,6 +102,8 @@ pub(super) struct Run {
     pub(super) deliveries: u64,
     /// Scopes that it set out to look at and has not dealt with yet.
     pub(super) open: BTreeSet<Scope>,
+    /// Accounts that it set out to enter and has not entered yet, with their names.
+    pub(super) doors: BTreeMap<String, Option<String>>,
     /// What a person should know besides, one sentence.
     pub(super) notice: Option<String>,
     pub(super) scopes: Vec<ScopeReport>,
@@ -134,21 +138,34 @@ impl Run {
             () = self.context.cancel.cancelled() => return Err(Ending::Interrupted),
             entered = discovery::enter(&self.context.aws, &self.connection) => entered,
         };
-        let mut accounts = Vec::new();
-        for account in entered.unwrap_or_else(|trouble| vec![Err(trouble)]) {
-            match account {
-                Ok(account) if self.is_asked_for(&account) => accounts.push(account),
-                Ok(_) => {}
-                Err(trouble) => self.note_account(trouble).await?,
+        let brief = Arc::new(self.brief().await?);
+        let entered_at_all = entered.is_ok();
+        let mut entrance = match entered {
+            Ok(entrance) => entrance,
+            Err(trouble) => {
+                self.note_account(trouble).await?;
+                Entrance::default()
             }
-        }
-        if accounts.is_empty() && self.scopes.is_empty() {
+        };
+        let mut shut = std::mem::take(&mut entrance.shut);
+        shut.extend(brief.standing.departed(&entrance));
+        shut.retain(|account| account.account_id.as_deref().is_none_or(|id| self.is_asked_for(id)));
+        entrance.doors.retain(|door| self.is_asked_for(&door.account_id));
+        if entered_at_all && entrance.doors.is_empty() && shut.is_empty() {
             let of_api = || self.request.apis.iter().find_map(|api| api.account.as_deref());
             let account = self.request.account.as_deref().or_else(of_api).unwrap_or("that was asked for");
             return Err(self.not_in_scope(&format!("account {account}")));
         }
-        let brief = Arc::new(self.brief());
-        let waiting = self.look(&brief, accounts).await?;
+        let mut closed = Vec::new();
+        for account in shut {
+            if self.request.apis.is_empty() {
+                closed.extend(brief.standing.closed(&account, (self.context.clock)()));
+            }
+            self.note_account(account).await?;
+        }
+        closed.retain(|closed| brief.wants(&closed.scope));
+        entrance.doors.retain(|door| !brief.has_done(&door.account_id));
+        let waiting = self.look(&brief, entrance.doors, closed).await?;
         self.settle(&brief, waiting).await?;
         if let Some(target) = self.request.redeliver.clone().filter(|_| self.claim.run_id.is_some()) {
             let (events, now) = (&brief.rules.events, (self.context.clock)());
@@ -158,12 +175,12 @@ impl Run {
         Ok(())
     }
 
-    fn is_asked_for(&self, account: &Account) -> bool {
+    fn is_asked_for(&self, account_id: &str) -> bool {
         let named = self.request.apis.is_empty()
-            || self.request.apis.iter().any(|api| api.account.as_ref().is_none_or(|only| *only == account.account_id));
-        let failed = |places: &Arc<BTreeSet<FailedPlace>>| places.iter().any(|place| place.is_in(&account.account_id));
+            || self.request.apis.iter().any(|api| api.account.as_ref().is_none_or(|only| *only == account_id));
+        let failed = |places: &Arc<BTreeSet<FailedPlace>>| places.iter().any(|place| place.is_in(account_id));
         named
-            && self.request.account.as_ref().is_none_or(|only| *only == account.account_id)
+            && self.request.account.as_ref().is_none_or(|only| *only == account_id)
             && self.request.only.as_ref().is_none_or(failed)
     }
 
@@ -175,7 +192,8 @@ impl Run {
     pub(super) async fn note_account(&mut self, trouble: AccountTrouble) -> Result<(), RegistryError> {
         let now = (self.context.clock)();
         let state = trouble.trouble.state;
-        let meant = explained(&self.connection, trouble.account_id.as_deref(), None, state, now.date_naive());
+        let meant =
+            trouble.meant || explained(&self.connection, trouble.account_id.as_deref(), None, state, now.date_naive());
         let row = ScopeReport::of_account(&trouble, meant);
         if let Some(run_id) = self.claim.run_id {
             self.book.record_account(run_id, trouble, meant, now).await?;
@@ -185,10 +203,14 @@ impl Run {
         Ok(())
     }
 
-    fn brief(&self) -> Brief {
+    async fn brief(&self) -> Result<Brief, RegistryError> {
         let mut rules = Rules::of(&self.connection, &self.context.config.targets);
         rules.published_after = self.request.published_after.or(rules.published_after);
-        Brief {
+        // Only who is not told which accounts and regions there are compares them with those of before.
+        let finds_out = matches!(self.connection.credentials, Credentials::CentralRole(_))
+            || matches!(self.connection.regions, Regions::All { .. });
+        let standing = if finds_out { self.book.standing(&self.connection.name).await? } else { Standing::default() };
+        Ok(Brief {
             context: self.context.clone(),
             connection: self.connection.clone(),
             rules,
@@ -197,36 +219,45 @@ impl Run {
             only: self.request.only.clone(),
             apis: self.request.apis.clone(),
             stages: self.request.stages.clone(),
+            waits: self.waits(),
             done: self.claim.done.clone(),
-        }
+            standing,
+        })
     }
 
-    /// Looks everywhere. What registers nothing is committed at once; the rest is returned.
-    async fn look(&mut self, brief: &Arc<Brief>, accounts: Vec<Account>) -> Result<Vec<Planned>, Ending> {
-        self.open = accounts.iter().flat_map(|account| looking::scopes(brief, account)).collect();
-        self.context.progress.expect_scopes(self.open.len() as u64);
-        if self.open.is_empty() && self.claim.done.is_empty() && !accounts.is_empty() {
-            let named = brief.region.as_deref().or_else(|| brief.apis.iter().find_map(|api| api.region.as_deref()));
-            return Err(self.not_in_scope(&format!("region {}", named.unwrap_or("that was asked for"))));
-        }
-        let (mut lookers, mut planned) = looking::set_out(brief, accounts);
+    /// Looks everywhere. What waits for nothing is committed at once; the rest is returned.
+    async fn look(
+        &mut self,
+        brief: &Arc<Brief>,
+        doors: Vec<Door>,
+        closed: Vec<Closed>,
+    ) -> Result<Vec<Planned>, Ending> {
+        let mut in_scope = doors.is_empty() || !self.claim.done.is_empty();
+        self.doors = doors.iter().map(|door| (door.account_id.clone(), door.account_name.clone())).collect();
+        self.open = closed.iter().map(|closed| closed.scope.clone()).collect();
+        let (mut lookers, mut seen) = looking::set_out(brief, doors, closed);
         let mut waiting = Vec::new();
         loop {
             let next = tokio::select! {
                 biased;
                 () = self.context.cancel.cancelled() => return Err(Ending::Interrupted),
-                next = planned.recv() => next,
+                next = seen.recv() => next,
             };
-            match next {
+            match next.transpose()? {
                 None => break,
-                Some(planned) => {
-                    let planned = planned?;
-                    if planned.plan.onboards() > 0 {
-                        waiting.push(planned);
-                    } else {
-                        waiting.extend(self.commit(brief, planned).await?);
-                    }
+                Some(Seen::Entered { account_id, scopes }) => {
+                    in_scope |= !scopes.is_empty();
+                    self.doors.remove(&account_id);
+                    self.context.progress.expect_scopes(scopes.len() as u64);
+                    self.open.extend(scopes);
                 }
+                Some(Seen::Shut(trouble)) => {
+                    in_scope = true;
+                    self.doors.remove(trouble.account_id.as_deref().unwrap_or_default());
+                    self.note_account(trouble).await?;
+                }
+                Some(Seen::Planned(planned)) if brief.waits && planned.plan.onboards() > 0 => waiting.push(*planned),
+                Some(Seen::Planned(planned)) => waiting.extend(self.commit(brief, *planned).await?),
             }
         }
         // A looker that panicked left its scopes without a word; they must not look as if they had been read.
@@ -238,6 +269,10 @@ impl Run {
                     hint: Some("please report it with the lines above".to_owned()),
                 }));
             }
+        }
+        if !in_scope {
+            let named = brief.region.as_deref().or_else(|| brief.apis.iter().find_map(|api| api.region.as_deref()));
+            return Err(self.not_in_scope(&format!("region {}", named.unwrap_or("that was asked for"))));
         }
         waiting.sort_by(|one, other| one.plan.scope.cmp(&other.plan.scope));
         Ok(waiting)
@@ -307,7 +342,9 @@ impl Run {
             self.counts.throttled += row.throttled;
             self.count_scope(&row);
         }
-        for entry in plan.entries.iter().filter(|entry| entry.decision.is_some()) {
+        // Nobody reads what a run by itself found but in the registry, and an organization's APIs are many.
+        let told = self.request.trigger == Trigger::Manual;
+        for entry in plan.entries.iter().filter(|entry| told && entry.decision.is_some()) {
             self.apis.push(document(entry, row.account_name.as_deref(), &self.connection.name, committed));
         }
         self.scopes.push(row);
@@ -369,7 +406,9 @@ async fn with_dates(brief: &Brief, mut planned: Planned) -> Planned {
     if planned.dated {
         return planned;
     }
-    let asked = looking::ask_dates(&brief.context, &planned.account, &planned.plan).await;
+    let Some(account) = planned.account.clone() else { return planned };
+    let asked = looking::ask_dates(&brief.context, &account, &planned.plan).await;
+    account.rest();
     let Some(dates) = asked else { return planned };
     dates.fill(&mut planned.look);
     planned.dated = true;

@@ -156,29 +156,6 @@ fn an_unknown_connection_is_answered_with_the_nearest_name() {
 }
 
 #[test]
-fn what_is_not_there_yet_says_so() {
-    let central = "[connections.org.credentials.central_role]\nrole_arn = \"arn:aws:iam::111122223333:role/A\"\nchild_role_name = \"B\"\n";
-    let home = nowhere(
-        &(schedules(r#"regions = ["all"]"#)
-            + "[connections.org]\n"
-            + central
-            + &connection("fine", r#"regions = ["eu-west-1"]"#)),
-    );
-    for command in ["test", "discover", "onboard"] {
-        let all = home.run(&[command, "shop"]);
-        assert_eq!(all.code, Some(1), "{all:?}");
-        assert!(all.stdout.contains("regions = [\"all\"] is not there yet; name the regions"), "{}", all.stdout);
-    }
-    home.write("schedules.toml", &format!("[connections.org]\nregions = [\"eu-west-1\"]\n{central}"));
-    for command in ["test", "discover", "onboard"] {
-        let org = home.run(&[command, "org"]);
-        assert_eq!(org.code, Some(1), "{org:?}");
-        let expected = "central_role is not there yet; use one connection with assume_role per account";
-        assert!(org.stdout.contains(expected), "{}", org.stdout);
-    }
-}
-
-#[test]
 fn a_choice_on_a_terminal_needs_one() {
     let home = nowhere(&good());
     refused(&home, &["onboard", "shop", "--pick"], 2, &["--pick asks on a terminal, and there is none", "--api"]);

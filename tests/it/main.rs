@@ -25,6 +25,7 @@ mod ministack;
 mod ministack_listing;
 mod moto;
 mod network;
+mod organization;
 mod packaging;
 mod registry_files;
 mod reload;

@@ -188,3 +188,55 @@ answer({"key": user(account, "aboard"), "rest": rest_api, "http": http_api})
     assert_eq!(report["counts"]["onboard"], 1, "{report}");
     assert_eq!(of(&made["http"]), json!(false));
 }
+
+#[test]
+fn sixty_accounts_of_an_organization_are_listed_in_pages_and_each_is_entered_or_told() {
+    let made = Server::moto().python(
+        r#"
+management = entered("300000000021")
+organizations = client(management, "organizations", "us-east-1")
+organizations.create_organization(FeatureSet="ALL")
+ids = []
+for number in range(60):
+    status = organizations.create_account(AccountName=f"member-{number:02}", Email=f"m{number}@example.com")
+    ids.append(status["CreateAccountStatus"]["AccountId"])
+for account_id in ids[:5]:
+    organizations.close_account(AccountId=account_id)
+apis = {}
+for account_id in ids[5:]:
+    member = assumed(management, f"arn:aws:iam::{account_id}:role/OrganizationAccountAccessRole")
+    apis[account_id] = rest(member, f"orders-{account_id}")
+answer({"key": user(management, "aboard"), "closed": ids[:5], "apis": apis})
+"#,
+    );
+    let role = "central_role]\nrole_arn = \"arn:aws:iam::300000000021:role/Central\"\n\
+                child_role_name = \"OrganizationAccountAccessRole\"\nmanagement_account = \"skip\"\n";
+    let source = format!(
+        "source = {{ aws_user = {{ access_key_id = {}, secret_access_key = \"file:org.secret\" }} }}\n",
+        made["key"]["id"]
+    );
+    let home = Home::new(&Server::moto().url(), &schedules("org", &["eu-west-1"], &format!("{role}{source}")));
+    home.write("org.secret", made["key"]["secret"].as_str().unwrap());
+
+    let said = home.run(&["-o", "json", "onboard", "org"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let report = said.json();
+    let scopes = report["scopes"].as_array().unwrap();
+    let mut closed: Vec<&Value> = scopes.iter().filter(|scope| scope["region"].is_null()).collect();
+    closed.sort_by_key(|scope| scope["account_id"].to_string());
+    assert!(closed.iter().all(|scope| scope["state"] == "account_suspended" && scope["explained"] == true), "{report}");
+    let mut expected: Vec<&Value> = made["closed"].as_array().unwrap().iter().collect();
+    expected.sort_by_key(|id| id.to_string());
+    assert_eq!(closed.iter().map(|scope| &scope["account_id"]).collect::<Vec<_>>(), expected);
+    assert_eq!(scopes.iter().filter(|scope| scope["state"] == "complete").count(), 2 * 55);
+    let registered = home.json(&["apis"]);
+    let found: std::collections::BTreeMap<&str, &str> = registered
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|api| (api["account_id"].as_str().unwrap(), api["api_id"].as_str().unwrap()))
+        .collect();
+    let there = made["apis"].as_object().unwrap().iter().map(|(account, id)| (account.as_str(), id.as_str().unwrap()));
+    assert_eq!(found, there.collect(), "each account's API, once");
+    assert!(registered[0]["account_name"].as_str().unwrap().starts_with("member-"), "{registered}");
+}

@@ -91,7 +91,7 @@ fn every_denial_names_the_action_and_the_resource() {
             "apigateway:ListRoutingRules on arn:aws-cn:apigateway:cn-north-1:*:/domainnames/d.example/routingrules/*",
         ),
         (
-            Ask::sts("AssumeRole", "sts:AssumeRole", "arn:aws-cn:iam::1:role/r"),
+            Ask::global("AssumeRole", "sts:AssumeRole", "arn:aws-cn:iam::1:role/r"),
             "sts:AssumeRole on arn:aws-cn:iam::1:role/r",
         ),
     ] {

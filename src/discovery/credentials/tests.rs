@@ -1,10 +1,10 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use super::super::testing::{ACCOUNT, Asked, REGION, Reply, aws, connection, role, user};
+use super::super::testing::{ACCOUNT, Asked, REGION, Reply, aws, connection, enter, role, user};
 use super::super::{Progress, Wanted, look};
 use super::*;
-use crate::config::Patterns;
-use crate::inventory::Listing;
+use crate::config::{Connection, Credentials as Means, Patterns, Regions};
+use crate::inventory::{Listing, ScopeState};
 
 fn empty(asked: &Asked) -> Reply {
     Reply::json(if asked.path.starts_with("/v2") { r#"{"items":[]}"# } else { r#"{"item":[]}"# })
@@ -147,13 +147,38 @@ async fn an_sts_that_cannot_be_reached_may_pass() {
     assert!(trouble.state.may_pass());
 }
 
+fn everywhere(user: AwsUser) -> Connection {
+    Connection { regions: Regions::All { except: Patterns::default() }, ..connection(Means::AwsUser(user), &[]) }
+}
+
 #[tokio::test]
-async fn what_is_not_there_yet_says_so() {
-    let (aws, _) = aws(|asked| panic!("{asked:?}")).await;
+async fn a_key_that_no_region_is_named_for_is_looked_for_in_each_partition() {
+    let (aws, log) = aws(|asked| match asked.host.as_str() {
+        "sts.cn-north-1.amazonaws.com.cn" => Reply::caller("arn:aws-cn:iam::111122223333:user/u"),
+        "account.cn-northwest-1.amazonaws.com.cn" => {
+            Reply::json(r#"{"Regions":[{"RegionName":"cn-north-1","RegionOptStatus":"ENABLED_BY_DEFAULT"}]}"#)
+        }
+        _ => Reply::sts_error(403, "InvalidClientTokenId", "The security token included in the request is invalid."),
+    })
+    .await;
     let (_folder, user) = user();
-    let all =
-        Connection { regions: Regions::All { except: Patterns::default() }, ..connection(Means::AwsUser(user), &[]) };
-    assert!(enter(&aws, &all).await.unwrap_err().trouble.cause.contains("is not there yet"));
+    let accounts = enter(&aws, &everywhere(user)).await.unwrap();
+    let account = accounts[0].as_ref().unwrap();
+    assert_eq!((account.partition.as_str(), account.regions.as_slice()), ("aws-cn", &["cn-north-1".to_owned()][..]));
+    assert_eq!(log.count(|asked| asked.sts("GetCallerIdentity")), 2);
+}
+
+#[tokio::test]
+async fn a_key_that_no_partition_knows_is_told_as_the_first_of_them_did() {
+    let (aws, log) = aws(|asked| {
+        let message = format!("unknown to {}", asked.host);
+        Reply::sts_error(403, "InvalidClientTokenId", &message)
+    })
+    .await;
+    let (_folder, user) = user();
+    let trouble = enter(&aws, &everywhere(user)).await.unwrap_err().trouble;
+    assert!(trouble.cause.contains("sts.us-east-1.amazonaws.com"), "{}", trouble.cause);
+    assert_eq!(log.all().len(), 4);
 }
 
 #[tokio::test]

@@ -2,6 +2,10 @@ use super::super::testing::{ACCOUNT, Asked, REGION, Reply, aws, connection, role
 use super::*;
 use crate::config::Credentials as Means;
 
+fn today() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 12, 1).unwrap()
+}
+
 fn identity() -> Reply {
     Reply::caller("arn:aws:iam::111122223333:user/u")
 }
@@ -29,7 +33,7 @@ async fn a_connection_that_is_allowed_everything_passes_every_step_in_every_regi
     let (_folder, user) = user();
     let mut shown = Vec::new();
     let connection = connection(Means::AwsUser(user), &[REGION, "eu-west-2"]);
-    let steps = test(&aws, &connection, |step| shown.push(step.clone())).await;
+    let steps = test(&aws, &connection, today(), |step| shown.push(step.clone())).await;
     assert_eq!(shown, steps);
     assert_eq!(steps.len(), 2 + 2 * 9);
     for step in &steps {
@@ -50,7 +54,7 @@ async fn each_missing_permission_is_named_with_its_remedy_and_the_rest_is_still_
     })
     .await;
     let (_folder, user) = user();
-    let steps = test(&aws, &connection(Means::AwsUser(user), &[REGION]), |_| {}).await;
+    let steps = test(&aws, &connection(Means::AwsUser(user), &[REGION]), today(), |_| {}).await;
     let denied = by_name(&steps, "list HTTP and WebSocket APIs");
     assert!(denied.is_fatal());
     let Outcome::Failed(trouble) = &denied.outcome else { panic!() };
@@ -66,7 +70,7 @@ async fn each_missing_permission_is_named_with_its_remedy_and_the_rest_is_still_
 async fn an_empty_account_passes_and_says_what_could_not_be_tried() {
     let (aws, _) = aws(|asked| if asked.path == "/" { identity() } else { Reply::json("{}") }).await;
     let (_folder, user) = user();
-    let steps = test(&aws, &connection(Means::AwsUser(user), &[REGION]), |_| {}).await;
+    let steps = test(&aws, &connection(Means::AwsUser(user), &[REGION]), today(), |_| {}).await;
     assert!(!steps.iter().any(Step::is_fatal));
     assert_eq!(steps.iter().filter(|step| matches!(step.outcome, Outcome::NotTried(_))).count(), 6);
 }
@@ -79,7 +83,7 @@ async fn a_region_without_the_http_family_is_nothing_to_repair() {
     })
     .await;
     let (_folder, user) = user();
-    let steps = test(&aws, &connection(Means::AwsUser(user), &[REGION]), |_| {}).await;
+    let steps = test(&aws, &connection(Means::AwsUser(user), &[REGION]), today(), |_| {}).await;
     assert!(!steps.iter().any(Step::is_fatal), "{steps:?}");
 }
 
@@ -87,9 +91,9 @@ async fn a_region_without_the_http_family_is_nothing_to_repair() {
 async fn every_missing_secret_is_named_at_once_and_aws_is_not_asked() {
     let (aws, log) = aws(|asked| panic!("{asked:?}")).await;
     let (folder, mut user) = user();
-    user.session_token = Some(SecretRef::Env("ABOARD_TEST_NEVER_SET".to_owned()));
+    user.session_token = Some(crate::config::SecretRef::Env("ABOARD_TEST_NEVER_SET".to_owned()));
     drop(folder);
-    let steps = test(&aws, &connection(Means::AwsUser(user), &[REGION]), |_| {}).await;
+    let steps = test(&aws, &connection(Means::AwsUser(user), &[REGION]), today(), |_| {}).await;
     let Outcome::Failed(trouble) = &steps[0].outcome else { panic!() };
     assert!(
         trouble.cause.contains("secret file") && trouble.cause.contains("ABOARD_TEST_NEVER_SET"),
@@ -111,7 +115,7 @@ async fn a_role_shows_who_asks_for_it_before_it_shows_that_it_is_refused() {
     })
     .await;
     let (_folder, user) = user();
-    let steps = test(&aws, &connection(role(user), &[REGION]), |_| {}).await;
+    let steps = test(&aws, &connection(role(user), &[REGION]), today(), |_| {}).await;
     let caller = Outcome::Passed("arn:aws:iam::111122223333:user/u".to_owned());
     assert_eq!(by_name(&steps, "identify the caller").outcome, caller);
     let refused = by_name(&steps, "assume the role");

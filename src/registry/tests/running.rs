@@ -53,6 +53,7 @@ fn an_account_that_cannot_be_entered_is_a_row_without_region_until_it_can() {
         account_id: Some(ACCOUNT.to_owned()),
         account_name: Some("payments-prod".to_owned()),
         trouble: trouble(ScopeState::CredentialsFailed),
+        meant: false,
     };
     bench.registry.record_account(run, &account, false, hour(0)).unwrap();
     let (_, scopes) = bench.registry.run(run).unwrap();
@@ -153,7 +154,7 @@ fn an_account_that_the_first_run_could_not_enter_has_all_its_first_looks_still_t
     elsewhere.scope.account_id = "999988887777".to_owned();
     bench.look_in(run, "payments", &elsewhere, &rules(), hour(0));
     let trouble = trouble(ScopeState::CredentialsFailed);
-    let account = AccountTrouble { account_id: Some(ACCOUNT.to_owned()), account_name: None, trouble };
+    let account = AccountTrouble { account_id: Some(ACCOUNT.to_owned()), account_name: None, trouble, meant: false };
     bench.registry.record_account(run, &account, false, hour(0)).unwrap();
     finish(&mut bench, run, Outcome::Partial, 1);
     assert!(first_look(&bench, "eu-west-1") && first_look(&bench, "eu-west-2"));
