@@ -6,6 +6,7 @@ mod context;
 pub mod control;
 pub mod documents;
 mod ending;
+pub mod expected;
 mod holding;
 mod looking;
 pub mod report;
