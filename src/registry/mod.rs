@@ -72,7 +72,7 @@ pub use retention::Pruned;
 pub use retries::Retry;
 pub use runs::{Counts, NewRun, Outcome, Resumable, RunError, RunFilter, RunId, RunRow, RunScope, Trigger, Unfinished};
 pub use schema::supported_version;
-pub use status::ScopeStatus;
+pub use status::{ScopeStatus, WholeLook};
 pub use timeline::{Happening, Mark, TimelineFilter};
 
 use schema::Found;
