@@ -59,7 +59,7 @@ pub use crash::arm_crash;
 pub use document::ApiDocument;
 pub use due::{DueFilter, DueId, DueRow, NewFate, OpenDue, ScheduleState};
 pub use error::{RegistryError, RegistryErrorKind};
-pub use figures::{Backlog, EndedRun, ScopeFigures, SettledDue};
+pub use figures::{Backlog, EndedRun, SettledDue};
 pub use history::{HistoryEvent, HistoryRow};
 pub use ignores::IgnoredApi;
 pub use maintenance::Info;

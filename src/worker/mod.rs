@@ -4,6 +4,7 @@ mod approve;
 mod book;
 mod context;
 pub mod control;
+pub mod coverage;
 pub mod documents;
 mod ending;
 pub mod expected;
