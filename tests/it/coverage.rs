@@ -68,6 +68,18 @@ fn each_scope_and_each_account_that_cannot_be_entered_is_one_entry_with_what_sta
 }
 
 #[test]
+fn a_key_that_no_longer_works_stands_for_the_account_that_it_opened_with_what_is_known_there() {
+    let (sim, home) = open_with(shop::stocked(), &schedules("regions = [\"eu-west-1\", \"eu-west-2\"]"));
+    home.ok(&["onboard", "shop"]);
+    sim.fault(Fault::new(Failure::ExpiredToken));
+    assert_eq!(home.run(&["onboard", "shop"]).code, Some(1));
+    let list = home.json(&["coverage"]);
+    assert_eq!(told(&list), [json!([ACCOUNT, null, null, "credentials_failed", false])]);
+    assert_eq!(list[0]["apis"], 3);
+    assert!(list[0]["last_complete_at"].is_string() && list[0]["hint"].is_string(), "{list}");
+}
+
+#[test]
 fn the_table_folds_what_is_alike_and_ends_with_sums() {
     let (_sim, home) = troubled("");
     home.run(&["onboard", "--all"]);

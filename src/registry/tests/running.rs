@@ -266,7 +266,9 @@ fn rows_come_account_by_account_and_an_accounts_own_row_first() {
     for look in [&elsewhere, &whole_in("eu-west-2", Vec::new()), &whole_in("eu-west-1", Vec::new())] {
         bench.look_in(run, "payments", look, &rules(), hour(1));
     }
-    bench.look("billing", &whole_in("eu-west-1", Vec::new()), &rules(), hour(2));
+    for connection in ["billing", "hand"] {
+        bench.look(connection, &whole_in("eu-west-1", Vec::new()), &rules(), hour(2));
+    }
     let mut accounts = Vec::new();
     let each = |rows: Vec<ScopeStatus>| {
         let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
@@ -276,12 +278,13 @@ fn rows_come_account_by_account_and_an_accounts_own_row_first() {
     bench.registry.for_each_account(None, each).unwrap();
     let expected = [
         format!("billing {ACCOUNT} eu-west-1"),
+        format!("hand {ACCOUNT} eu-west-1"),
         "payments - -".to_owned(),
         format!("payments {ACCOUNT} - eu-west-1 eu-west-2"),
         "payments 999988887777 eu-west-2".to_owned(),
     ];
     assert_eq!(accounts, expected);
-    assert_eq!(bench.registry.coverage(None).unwrap().len(), 4, "accounts that were entered since say nothing");
+    assert_eq!(bench.registry.coverage(None).unwrap().len(), 5, "accounts that were entered since say nothing");
 }
 
 #[test]
