@@ -292,6 +292,13 @@ fn the_file_says_at_once_what_is_not_looked_at_any_more() {
     bench.run("role", 1, &[Whole(B, "eu-west-1"), Failed(A, "eu-west-1", AccessDenied)]);
     let told = bench.told(Some(&file(role)), 1);
     assert_eq!(told[2], format!("{B} eu-west-1 complete!"), "the role is of another account now");
+    let central = format!(
+        "[connections.org.credentials.central_role]\nrole_arn = \"arn:aws:iam::111122223333:role/Central\"\n\
+         child_role_name = \"Child\"\naccounts = {{ exclude = [\"{B}\"] }}\n"
+    );
+    bench.run("org", 2, &[Whole(A, "eu-west-9"), NoEntry(Some(B), CredentialsFailed)]);
+    let told = bench.told(Some(&file(&central)), 2);
+    assert_eq!(told[2..4], [format!("{A} eu-west-9 complete"), format!("{B} - credentials_failed!")]);
 }
 
 #[test]
