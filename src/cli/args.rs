@@ -8,6 +8,8 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::inventory::ScopeState;
+
 pub use editing::{AddConnection, Connection, Private, Schedule, ScheduleKeys, SetSchedule};
 
 /// Looks on a schedule at AWS API Gateway and registers new APIs where teams work.
@@ -28,6 +30,8 @@ const RELOAD_CODES: &str = "Exit codes: 0 the file is in force, or without --wai
 
 const HEALTH_CODES: &str = "Exit codes: 0 healthy; 1 no worker, or one that has stopped working; 3 it works and something needs a person (0 with --live).";
 
+const COVERAGE_CODES: &str = "Exit codes: 0 listed; 3 with --stale, where something has not been seen whole for so long and nothing explains it.";
+
 /// What all commands share.
 #[derive(Clone, Debug, Args)]
 pub struct Global {
@@ -37,7 +41,7 @@ pub struct Global {
     /// Registry file, instead of the one that the schedule file names.
     #[arg(long, global = true, env = "ABOARD_REGISTRY", value_name = "FILE", help_heading = "Global options")]
     pub registry: Option<PathBuf>,
-    /// Form of what is printed on standard output; csv for apis, audit, runs and connection list.
+    /// Form of what is printed on standard output; csv for apis, audit, coverage, runs and connection list.
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Text, value_name = "FORM", help_heading = "Global options")]
     pub output: Format,
     /// Form of the log on standard error.
@@ -139,6 +143,9 @@ pub enum Command {
         #[arg(long, value_name = "N", default_value_t = 50)]
         limit: usize,
     },
+    /// List when each account and region was last seen whole, and what stands in the way.
+    #[command(after_help = COVERAGE_CODES)]
+    Coverage(Coverage),
     /// Show and change when connections run by themselves.
     #[command(subcommand)]
     Schedule(Schedule),
@@ -320,6 +327,26 @@ pub struct Apis {
     /// At most this many.
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
+}
+
+/// `coverage`.
+#[derive(Clone, Debug, Args)]
+pub struct Coverage {
+    /// Only this account.
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Option<String>,
+    /// Only this region, and accounts that could not be entered at all.
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// Only what this connection looks at, as it sees it.
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<String>,
+    /// Only scopes in this state.
+    #[arg(long, value_parser = ScopeState::ALL.map(ScopeState::as_str))]
+    pub state: Option<String>,
+    /// Only what has not been seen whole for so long, such as 8d, and nothing explains why.
+    #[arg(long, value_name = "SPAN", value_parser = humantime::parse_duration)]
+    pub stale: Option<Duration>,
 }
 
 /// `registry`.

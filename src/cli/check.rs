@@ -14,6 +14,7 @@ use crate::clock;
 use crate::config::{Config, Connection};
 use crate::registry::{Pause, Reader, Registry, RunFilter, RunRow};
 use crate::worker::documents::{self, Known, Outlook};
+use crate::worker::expected;
 use crate::zones::ZoneData;
 
 /// Validates the schedule file and lists its connections: when each is due next, and its last run where there is a registry.
@@ -28,7 +29,8 @@ pub(super) fn check<W: Write>(global: &Global, next: u16, output: &mut Output<W>
         Some((connection.name.as_str(), &auto.recurrence, auto.timezone))
     });
     let differences = zones.differences(scheduled, now);
-    let warnings = loaded.warnings.iter().cloned().chain(zones.warnings());
+    let past = connections.clone().flat_map(|connection| expected::past(connection, now.date_naive()));
+    let warnings = loaded.warnings.iter().cloned().chain(past).chain(zones.warnings());
     for warning in warnings.chain(differences.iter().map(ToString::to_string)) {
         super::say(&format!("warning: {warning}"));
     }

@@ -10,6 +10,7 @@ mod check;
 mod client;
 mod confirm;
 mod connection;
+mod coverage;
 mod desk;
 mod diff;
 mod due;
@@ -135,6 +136,7 @@ fn has_csv(command: &Command) -> bool {
         command,
         Command::Apis(_)
             | Command::Audit(_)
+            | Command::Coverage(_)
             | Command::Runs { id: None, .. }
             | Command::Connection(args::Connection::List)
     )
@@ -150,7 +152,7 @@ async fn carry_out<W: Write>(
     // Before anything is done: a command that was refused must not have changed anything.
     if global.output == Format::Csv && !has_csv(command) {
         return Err(Failure::usage(
-            "only lists can be printed as csv: apis, audit, connection list, and runs without a number",
+            "only lists can be printed as csv: apis, audit, coverage, connection list, and runs without a number",
         )
         .hint("use -o text or -o json"));
     }
@@ -163,6 +165,7 @@ async fn carry_out<W: Write>(
         Command::Apis(filters) => listing::apis(global, filters, output),
         Command::Explain { api } => explain::explain(global, api, output),
         Command::Runs { id, connection, limit } => runs::runs(global, *id, connection.as_deref(), *limit, output),
+        Command::Coverage(asked) => coverage::coverage(global, asked, output),
         Command::Schedule(action) => schedule::schedule(global, action, output).await,
         Command::Connection(action) => connection::connection(global, action, output).await,
         Command::Registry(action) => registry::registry(global, action, output),

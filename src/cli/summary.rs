@@ -47,7 +47,10 @@ pub(super) fn run<W: Write>(report: &RunReport, detail: Detail, output: &mut Out
     if report.deliveries > 0 {
         output.line(&format!("  {}", queued(report.deliveries)))?;
     }
-    report.notice.as_ref().map_or(Ok(()), |notice| output.line(&format!("  {notice}")))
+    if let Some(notice) = &report.notice {
+        output.line(&format!("  {notice}"))?;
+    }
+    report.warnings.iter().try_for_each(|warning| output.line(&format!("  warning: {}", one_line(warning))))
 }
 
 /// How many events are on their way to targets.

@@ -41,6 +41,12 @@ pub(super) async fn runs(State(site): State<Arc<Site>>, uri: Uri) -> Result<Resp
     Ok(answer::listing(site.ask(move |backend| backend.runs(&wanted)).await??, &uri))
 }
 
+/// `GET /api/v1/coverage`.
+pub(super) async fn coverage(State(site): State<Arc<Site>>, uri: Uri) -> Result<Response, Problem> {
+    let wanted = Query::of(&uri, &query::OF_COVERAGE)?.coverage()?;
+    Ok(answer::listing(site.ask(move |backend| backend.coverage(&wanted)).await??, &uri))
+}
+
 /// `GET /api/v1/runs/{id}`.
 pub(super) async fn run(
     State(site): State<Arc<Site>>,

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use crate::config::{Pattern, SecretRef};
-use crate::inventory::Protocol;
+use crate::inventory::{Protocol, ScopeState};
 use crate::plan::{ApiState, Decision, Reason};
 
 /// Who answers.
@@ -40,6 +40,12 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// The cursor is none, or the registry cannot be read.
     fn runs(&self, query: &RunsQuery) -> Result<Listing, Refusal>;
+
+    /// The document of `coverage`.
+    ///
+    /// # Errors
+    /// The cursor is none, or the registry cannot be read.
+    fn coverage(&self, query: &CoverageQuery) -> Result<Listing, Refusal>;
 
     /// The document of `runs ID`.
     ///
@@ -145,6 +151,23 @@ pub struct RunsQuery {
     pub paging: Paging,
     /// Of this connection.
     pub connection: Option<String>,
+}
+
+/// Which scopes are wanted; all that is given must hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoverageQuery {
+    /// Which part of the list.
+    pub paging: Paging,
+    /// As this connection sees it.
+    pub connection: Option<String>,
+    /// In this account.
+    pub account: Option<String>,
+    /// In this region, or of an account that could not be entered.
+    pub region: Option<String>,
+    /// In this state.
+    pub state: Option<ScopeState>,
+    /// Only what nothing explains and what has not been seen whole for so long.
+    pub stale: Option<TimeDelta>,
 }
 
 /// A part of a list.
@@ -274,6 +297,8 @@ pub struct ConnectionFigures {
     pub scopes: BTreeMap<String, u64>,
     /// Those whose failure nothing explains.
     pub unexplained: u64,
+    /// How long ago, in seconds, the scope was last seen whole that has gone unseen longest without an explanation; 0 = there is none.
+    pub unseen: f64,
     /// Requests to API Gateway, of the runs that ended.
     pub calls: u64,
     /// Answers with status 429 among them.

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use axum::http::Uri;
+use chrono::TimeDelta;
 
 use super::answer::Problem;
-use super::backend::{ApisQuery, Paging, RunsQuery};
+use super::backend::{ApisQuery, CoverageQuery, Paging, RunsQuery};
 use crate::config::{Pattern, nearest};
-use crate::inventory::Protocol;
+use crate::inventory::{Protocol, ScopeState};
 use crate::plan::{ApiState, Decision, Reason};
 
 /// How many are listed where nobody says.
@@ -20,6 +21,7 @@ pub(super) const OF_CONNECTIONS: [&str; 2] = ["limit", "cursor"];
 pub(super) const OF_APIS: [&str; 11] =
     ["connection", "state", "decision", "reason", "account", "region", "protocol", "name", "tag", "limit", "cursor"];
 pub(super) const OF_RUNS: [&str; 3] = ["connection", "limit", "cursor"];
+pub(super) const OF_COVERAGE: [&str; 7] = ["connection", "account", "region", "state", "stale", "limit", "cursor"];
 
 /// What a request asks for by name.
 pub(super) struct Query(BTreeMap<String, String>);
@@ -106,6 +108,26 @@ impl Query {
     pub(super) fn runs(mut self) -> Result<RunsQuery, Problem> {
         Ok(RunsQuery { paging: self.paging()?, connection: self.0.remove("connection") })
     }
+
+    /// What `/api/v1/coverage` is asked for.
+    ///
+    /// # Errors
+    /// A value is not one of those that there are.
+    pub(super) fn coverage(mut self) -> Result<CoverageQuery, Problem> {
+        Ok(CoverageQuery {
+            paging: self.paging()?,
+            state: self.word("state", &ScopeState::ALL, ScopeState::as_str)?,
+            stale: self.0.remove("stale").map(|text| span("stale", &text)).transpose()?,
+            connection: self.0.remove("connection"),
+            account: self.0.remove("account"),
+            region: self.0.remove("region"),
+        })
+    }
+}
+
+fn span(name: &str, text: &str) -> Result<TimeDelta, Problem> {
+    let span = humantime::parse_duration(text).ok().and_then(|span| TimeDelta::from_std(span).ok());
+    span.ok_or_else(|| Problem::bad_request(format!("{name}={text} is no span")).hint("write one such as 8d or 12h"))
 }
 
 fn tag(text: &str) -> Result<(String, Pattern), Problem> {

@@ -53,7 +53,7 @@ impl Site {
 }
 
 /// Every route with its methods, for the document that describes the API.
-pub(super) const ROUTES: [(&str, &str); 11] = [
+pub(super) const ROUTES: [(&str, &str); 12] = [
     ("get", "/healthz"),
     ("get", "/readyz"),
     ("get", "/metrics"),
@@ -64,6 +64,7 @@ pub(super) const ROUTES: [(&str, &str); 11] = [
     ("get", "/api/v1/apis"),
     ("get", "/api/v1/runs"),
     ("get", "/api/v1/runs/{id}"),
+    ("get", "/api/v1/coverage"),
     ("post", "/api/v1/reload"),
 ];
 
@@ -80,6 +81,7 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/api/v1/apis", get(api::apis))
         .route("/api/v1/runs", get(api::runs))
         .route("/api/v1/runs/{id}", get(api::run))
+        .route("/api/v1/coverage", get(api::coverage))
         .route("/api/v1/reload", post(api::reload))
         .fallback(nothing)
         .layer(middleware::from_fn_with_state(Arc::clone(&site), access::guard))

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use crate::config::{Connection, Regions};
+use crate::config::{Connection, Expected, Regions};
 use crate::inventory::ScopeState;
 
 /// Whether a failure is explained: reported and held, never an alarm.
@@ -22,10 +22,34 @@ pub fn explained(
         ScopeState::RegionDisabled | ScopeState::DeniedByScp => from_all,
         _ => false,
     };
-    let expected = connection.expected.iter().any(|hole| {
-        let account = hole.accounts.is_empty() || account.is_some_and(|account| hole.accounts.any(account));
-        let region = hole.regions.is_empty() || region.is_some_and(|region| hole.regions.any(region));
-        account && region && hole.states.contains(&state) && hole.until.is_none_or(|until| today <= until)
-    });
-    by_itself || expected
+    by_itself || expected(connection, account, region, state, today).is_some()
+}
+
+/// The first of the connection's known holes that names this failure and still counts.
+#[must_use]
+pub fn expected<'a>(
+    connection: &'a Connection,
+    account: Option<&str>,
+    region: Option<&str>,
+    state: ScopeState,
+    today: NaiveDate,
+) -> Option<&'a Expected> {
+    let mut holes = connection.expected.iter();
+    holes.find(|hole| !is_past(hole, today) && names_failure(hole, account, region, state))
+}
+
+/// Whether a known hole names this failure, whatever the day.
+///
+/// One that names regions is never about an account as such: it may be open elsewhere.
+#[must_use]
+pub fn names_failure(hole: &Expected, account: Option<&str>, region: Option<&str>, state: ScopeState) -> bool {
+    let account = hole.accounts.is_empty() || account.is_some_and(|account| hole.accounts.any(account));
+    let region = hole.regions.is_empty() || region.is_some_and(|region| hole.regions.any(region));
+    account && region && hole.states.contains(&state)
+}
+
+/// Whether the last day on which a known hole counts is over.
+#[must_use]
+pub fn is_past(hole: &Expected, today: NaiveDate) -> bool {
+    hole.until.is_some_and(|until| today > until)
 }

@@ -35,7 +35,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use decide::{closed_account, plan};
-pub use explained::explained;
+pub use explained::{expected, explained, is_past, names_failure};
 pub use known::{Ignored, Known, KnownApi, KnownInstance, KnownScope, Told};
 pub use rules::{Rules, Selection, StageChoice};
 pub use settle::{Settled, settle};

@@ -24,15 +24,6 @@ pub struct Backlog {
     pub awaiting: BTreeMap<String, u64>,
 }
 
-/// How the last looks at a connection's scopes ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ScopeFigures {
-    /// Scopes, and accounts that could not be entered, by state.
-    pub states: BTreeMap<String, u64>,
-    /// Those that are not complete and not explained.
-    pub unexplained: u64,
-}
-
 /// A run that came to its end, as far as it is counted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EndedRun {
@@ -155,28 +146,6 @@ impl Reader {
             ))?;
             let found = statement.query_row([connection], |row| values::time(row, 0)).optional()?;
             Ok(found.flatten())
-        })
-    }
-
-    /// How the last looks at all scopes ended, by connection.
-    ///
-    /// # Errors
-    /// What SQLite and the disk may refuse.
-    pub fn scope_figures(&self) -> Result<BTreeMap<String, ScopeFigures>, RegistryError> {
-        self.read(|sql| {
-            // An account's own row only matters while the account cannot be entered.
-            let mut statement = sql.prepare_cached(
-                "SELECT connection, state, count(*), sum(state <> 'complete' AND NOT explained) FROM scope_status
-                 WHERE NOT (region = '' AND state = 'complete') GROUP BY connection, state",
-            )?;
-            let mut rows = statement.query([])?;
-            let mut figures = BTreeMap::<String, ScopeFigures>::new();
-            while let Some(row) = rows.next()? {
-                let of = figures.entry(row.get(0)?).or_default();
-                of.states.insert(row.get(1)?, counted(row, 2)?);
-                of.unexplained += counted(row, 3)?;
-            }
-            Ok(figures)
         })
     }
 

@@ -59,7 +59,7 @@ pub use crash::arm_crash;
 pub use document::ApiDocument;
 pub use due::{DueFilter, DueId, DueRow, NewFate, OpenDue, ScheduleState};
 pub use error::{RegistryError, RegistryErrorKind};
-pub use figures::{Backlog, EndedRun, ScopeFigures, SettledDue};
+pub use figures::{Backlog, EndedRun, SettledDue};
 pub use history::{HistoryEvent, HistoryRow};
 pub use ignores::IgnoredApi;
 pub use maintenance::Info;
@@ -72,7 +72,7 @@ pub use retention::Pruned;
 pub use retries::Retry;
 pub use runs::{Counts, NewRun, Outcome, Resumable, RunError, RunFilter, RunId, RunRow, RunScope, Trigger, Unfinished};
 pub use schema::supported_version;
-pub use status::ScopeStatus;
+pub use status::{ScopeStatus, WholeLook};
 pub use timeline::{Happening, Mark, TimelineFilter};
 
 use schema::Found;

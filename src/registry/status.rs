@@ -1,9 +1,11 @@
 //! When each scope of a connection was last seen whole, and what stands in the way; never dropped.
 
-use chrono::{DateTime, Utc};
-use rusqlite::{Connection, named_params};
+use std::collections::BTreeMap;
 
-use super::runs::{RunId, ScopeResult};
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+
+use super::runs::{RunId, ScopeResult, chain};
 use super::values::{self, At, at, word};
 use super::{Reader, RegistryError};
 use crate::inventory::{Family, Scope, ScopeState};
@@ -33,6 +35,8 @@ pub struct ScopeStatus {
     pub hint: Option<String>,
     /// The first look of those in a row that ended in this state.
     pub since: DateTime<Utc>,
+    /// The first look ever.
+    pub first_look_at: DateTime<Utc>,
     /// The last look.
     pub last_look_at: DateTime<Utc>,
     /// The run that looked last.
@@ -43,44 +47,126 @@ pub struct ScopeStatus {
     pub apis: u64,
 }
 
+impl ScopeStatus {
+    /// Whether it is the row of an account that was entered since, which says no more than that.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.region.is_none() && self.state == ScopeState::Complete
+    }
+}
+
 impl Reader {
     /// Every scope that was ever looked at, by connection, account, region and family; of one connection, or of all.
     ///
     /// # Errors
     /// What SQLite and the disk may refuse.
     pub fn coverage(&self, connection: Option<&str>) -> Result<Vec<ScopeStatus>, RegistryError> {
-        self.read(|sql| {
+        let mut all = Vec::new();
+        self.for_each_account(connection, |rows| {
             // An account's own row only matters while the account cannot be entered.
+            all.extend(rows.into_iter().filter(|row| !row.is_closed()));
+        })?;
+        Ok(all)
+    }
+
+    /// The same account by account, so that never all of them are in memory: the account's own row first, where it has one, also one
+    /// that is closed. What a connection could not even find the account of comes before its accounts.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn for_each_account(
+        &self,
+        connection: Option<&str>,
+        mut each: impl FnMut(Vec<ScopeStatus>),
+    ) -> Result<(), RegistryError> {
+        self.read(|sql| {
             let mut statement = sql.prepare_cached(
                 "SELECT connection, partition, account_id, account_name, region, family, state, explained, cause, hint,
-                        since, last_look_at, last_run_id, last_complete_at, apis
-                 FROM scope_status
-                 WHERE (?1 IS NULL OR connection = ?1) AND NOT (region = '' AND state = 'complete')
-                 ORDER BY connection, account_id, region, family",
+                        since, first_look_at, last_look_at, last_run_id, last_complete_at, apis
+                 FROM scope_status WHERE (?1 IS NULL OR connection = ?1) ORDER BY connection, account_id, region, family",
             )?;
-            let rows = statement.query_map([connection], |row| {
-                let family: String = row.get(5)?;
-                Ok(ScopeStatus {
-                    connection: row.get(0)?,
-                    partition: row.get(1)?,
-                    account_id: unless_empty(row.get(2)?),
-                    account_name: row.get(3)?,
-                    region: unless_empty(row.get(4)?),
-                    family: values::family(&family),
-                    state: word(row, 6, ScopeState::parse)?,
-                    explained: row.get(7)?,
-                    cause: row.get(8)?,
-                    hint: row.get(9)?,
-                    since: row.get::<_, At>(10)?.0,
-                    last_look_at: row.get::<_, At>(11)?.0,
-                    last_run_id: row.get(12)?,
-                    last_complete_at: values::time(row, 13)?,
-                    apis: values::counted(row, 14)?,
-                })
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            let mut rows = statement.query([connection])?;
+            let mut account: Vec<ScopeStatus> = Vec::new();
+            while let Some(row) = rows.next()? {
+                let row = status(row)?;
+                let other = |first: &ScopeStatus| {
+                    (&first.connection, &first.account_id) != (&row.connection, &row.account_id)
+                };
+                if account.first().is_some_and(other) {
+                    each(std::mem::take(&mut account));
+                }
+                account.push(row);
+            }
+            if !account.is_empty() {
+                each(account);
+            }
+            Ok(())
         })
     }
+
+    /// Each connection's newest run that came to everything in its scope.
+    ///
+    /// A scope that neither it nor a later run touched is not the connection's any more. Runs that failed, were interrupted, or were
+    /// asked for less say nothing of that kind, and neither does one that did not come to all of its scopes.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn whole_looks(&self) -> Result<BTreeMap<String, WholeLook>, RegistryError> {
+        self.read(|sql| {
+            let mut statement = sql.prepare_cached("SELECT DISTINCT connection FROM scope_status")?;
+            let connections = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+            let mut statement = sql.prepare_cached(
+                "SELECT id, started_at FROM runs r
+                 WHERE connection = ?1 AND outcome IN ('succeeded', 'partial') AND selected = 0
+                   AND request ->> 'account' IS NULL AND request ->> 'region' IS NULL AND request ->> 'only' IS NULL
+                   AND NOT EXISTS (SELECT 1 FROM run_scopes WHERE run_id = r.id AND state = 'not_reached' AND explained = 0)
+                 ORDER BY id DESC LIMIT 1",
+            )?;
+            let mut looks = BTreeMap::new();
+            for connection in connections {
+                let found = statement.query_row([&connection], |row| Ok((row.get(0)?, row.get::<_, At>(1)?.0)));
+                if let Some((run_id, started_at)) = found.optional()? {
+                    // What the runs committed that it carries on was not looked at again.
+                    let first = chain(sql, run_id)?.first().copied().unwrap_or(run_id);
+                    looks.insert(connection, WholeLook { run_id, first, started_at });
+                }
+            }
+            Ok(looks)
+        })
+    }
+}
+
+/// A run that came to everything in its connection's scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WholeLook {
+    /// Its number.
+    pub run_id: RunId,
+    /// The first of the runs that it carries on; itself where it carries on none.
+    pub first: RunId,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+}
+
+fn status(row: &Row<'_>) -> rusqlite::Result<ScopeStatus> {
+    let family: String = row.get(5)?;
+    Ok(ScopeStatus {
+        connection: row.get(0)?,
+        partition: row.get(1)?,
+        account_id: unless_empty(row.get(2)?),
+        account_name: row.get(3)?,
+        region: unless_empty(row.get(4)?),
+        family: values::family(&family),
+        state: word(row, 6, ScopeState::parse)?,
+        explained: row.get(7)?,
+        cause: row.get(8)?,
+        hint: row.get(9)?,
+        since: row.get::<_, At>(10)?.0,
+        first_look_at: row.get::<_, At>(11)?.0,
+        last_look_at: row.get::<_, At>(12)?.0,
+        last_run_id: row.get(13)?,
+        last_complete_at: values::time(row, 14)?,
+        apis: values::counted(row, 15)?,
+    })
 }
 
 pub(super) fn unless_empty(text: String) -> Option<String> {
@@ -112,10 +198,10 @@ pub(super) fn write(
     let complete_at = Some(now).filter(|_| result.state == ScopeState::Complete);
     let mut statement = sql.prepare_cached(
         "INSERT INTO scope_status (connection, partition, account_id, region, family, account_name, state, explained,
-                                   cause, hint, since, last_look_at, last_run_id, first_complete_at, last_complete_at,
-                                   suspicious_since, apis)
+                                   cause, hint, since, first_look_at, last_look_at, last_run_id, first_complete_at,
+                                   last_complete_at, suspicious_since, apis)
          VALUES (:connection, :partition, :account_id, :region, :family, :account_name, :state, :explained, :cause,
-                 :hint, :now, :now, :run_id,
+                 :hint, :now, :now, :now, :run_id,
                  iif((SELECT request ->> 'published_after' FROM runs WHERE id = :run_id) IS NULL, :complete_at, NULL),
                  :complete_at, :suspicious_since, iif(:complete_at IS NULL, 0, :apis))
          ON CONFLICT (connection, partition, account_id, region, family) DO UPDATE SET

@@ -3,9 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::book::Ended;
+use super::context::Request;
+use super::expected;
 use super::report::{RunReport, ScopeReport, outcome};
 use super::run::{Ending, Run, registry_error};
 use crate::inventory::{AccountTrouble, ScopeState, Trouble};
@@ -93,7 +95,8 @@ impl Run {
                 error = error.or_else(|| Some(registry_error(&failed)));
             }
         }
-        self.log(outcome, error.as_ref());
+        let warnings = self.of_expected(outcome, finished_at.date_naive());
+        self.log(outcome, error.as_ref(), &warnings);
         let notice = match outcome {
             // What it was about to do is no news.
             Outcome::Interrupted => None,
@@ -114,12 +117,26 @@ impl Run {
             deliveries: self.deliveries,
             awaiting,
             notice,
+            warnings,
         }
+    }
+
+    /// What is to be said about the known holes of the file: those that are past, and, where everything was come to, those that nothing
+    /// fell into.
+    fn of_expected(&self, outcome: Outcome, today: NaiveDate) -> Vec<String> {
+        let Request { account, region, only, apis, .. } = &self.request;
+        let everywhere = account.is_none() && region.is_none() && only.is_none() && apis.is_empty();
+        let came_to_all = self.scopes.iter().all(|scope| scope.state != ScopeState::NotReached || scope.explained);
+        let mut warnings = expected::past(&self.connection, today);
+        if everywhere && came_to_all && matches!(outcome, Outcome::Succeeded | Outcome::Partial) {
+            warnings.extend(expected::unmatched(&self.connection, &self.scopes, today));
+        }
+        warnings
     }
 
     /// Says how it went: each scope for those who look closely, each cause of a failure once, and the run in one line. Its connection
     /// and its number are in the span that all of it stands in.
-    fn log(&self, outcome: Outcome, error: Option<&RunError>) {
+    fn log(&self, outcome: Outcome, error: Option<&RunError>, warnings: &[String]) {
         for scope in &self.scopes {
             let (account, region, state) = (scope.account_id.as_deref(), scope.region.as_deref(), scope.state.as_str());
             tracing::debug!(
@@ -142,6 +159,9 @@ impl Run {
             } else {
                 tracing::warn!(target: LOG, account, regions, state, cause, hint, "scopes failed");
             }
+        }
+        for warning in warnings {
+            tracing::warn!(target: LOG, "{warning}");
         }
         let Counts { seen, onboard, held, gone, scopes_complete, scopes_failed, calls, throttled, .. } = self.counts;
         let waits = self.request.trigger != Trigger::Manual

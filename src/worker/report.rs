@@ -134,4 +134,6 @@ pub struct RunReport {
     pub awaiting: u64,
     /// What a person should know besides, one sentence.
     pub notice: Option<String>,
+    /// What in the schedule file does not fit what was seen, one sentence each.
+    pub warnings: Vec<String>,
 }

@@ -12,6 +12,7 @@ mod config_properties;
 mod config_schema;
 mod contract;
 mod control;
+mod coverage;
 mod crash;
 mod due;
 mod edit_properties;

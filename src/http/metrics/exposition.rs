@@ -243,6 +243,11 @@ fn runs(page: &mut Page<'_>, figures: &Figures) -> fmt::Result {
         "Scopes that could not be read whole, and nothing explains why.",
         each(connections, |of| float(of.unexplained)),
     )?;
+    page.gauges(
+        "aboard_scopes_unseen_seconds",
+        "How long ago the scope was last seen whole that has gone unseen longest without an explanation; 0 = there is none.",
+        each(connections, |of| of.unseen),
+    )?;
     let count = |value: fn(&ConnectionFigures) -> u64| {
         connections.iter().map(move |(name, of)| ([("connection", name.as_str())], value(of)))
     };

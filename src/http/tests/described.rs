@@ -58,6 +58,7 @@ fn the_parameters_are_those_that_are_understood() {
         ("/api/v1/connections", &query::OF_CONNECTIONS[..]),
         ("/api/v1/apis", &query::OF_APIS),
         ("/api/v1/runs", &query::OF_RUNS),
+        ("/api/v1/coverage", &query::OF_COVERAGE),
     ] {
         let parameters = openapi()["paths"][path]["get"]["parameters"].as_array().unwrap();
         let names: Vec<&str> = parameters.iter().map(|one| one["name"].as_str().unwrap()).collect();
@@ -75,6 +76,7 @@ fn the_words_are_those_of_the_program() {
     assert_eq!(of("Api", "decision"), Decision::ALL.map(Decision::as_str).into());
     assert_eq!(of("Api", "reason"), Reason::ALL.map(Reason::as_str).into());
     assert_eq!(of("Api", "protocol"), Protocol::ALL.map(Protocol::as_str).into());
+    assert_eq!(of("Coverage", "state"), ScopeState::ALL.map(ScopeState::as_str).into());
     assert_eq!(of("RunScope", "state"), ScopeState::ALL.map(ScopeState::as_str).into());
 }
 

@@ -36,6 +36,14 @@ async fn every_filter_reaches_the_backend() {
     assert_eq!(site.get("/api/v1/runs?connection=shop").await.status, 200);
     let asked = site.fake.asked().concat();
     assert_eq!(asked, "RunsQuery { paging: Paging { limit: 100, cursor: None }, connection: Some(\"shop\") }");
+    let all = "connection=shop&account=1&region=r&state=access_denied&stale=1d12h&limit=7&cursor=c";
+    assert_eq!(site.get(&format!("/api/v1/coverage?{all}")).await.status, 200);
+    let asked = site.fake.asked().concat();
+    assert_eq!(
+        asked,
+        "CoverageQuery { paging: Paging { limit: 7, cursor: Some(\"c\") }, connection: Some(\"shop\"), account: Some(\"1\"), \
+         region: Some(\"r\"), state: Some(AccessDenied), stale: Some(TimeDelta { secs: 129600, nanos: 0 }) }"
+    );
 }
 
 #[tokio::test]
@@ -48,6 +56,9 @@ async fn what_is_not_understood_is_named_with_the_nearest_right_thing() {
         ("/api/v1/apis?protocol=soap", "no protocol is named soap", "known are REST, HTTP, WEBSOCKET"),
         ("/api/v1/apis?tag=team", "tag=team is not of the form KEY=GLOB", ""),
         ("/api/v1/apis?name=%5B", "[ is no glob", ""),
+        ("/api/v1/coverage?state=denied", "no state is named denied", "known are complete, access_denied"),
+        ("/api/v1/coverage?stale=8", "stale=8 is no span", "write one such as 8d or 12h"),
+        ("/api/v1/coverage?stale=999999999999y", "stale=999999999999y is no span", ""),
         ("/api/v1/apis?limit=0", "limit=0 is not a number from 1 to 1000", ""),
         ("/api/v1/apis?limit=1001", "limit=1001 is not a number from 1 to 1000", ""),
         ("/api/v1/connections?limit=-1", "limit=-1 is not", ""),

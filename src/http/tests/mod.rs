@@ -16,7 +16,8 @@ use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    ApisQuery, Backend, Figures, Health, Listing, Paging, PauseRequest, Refusal, RefusalKind, RunsQuery, Server,
+    ApisQuery, Backend, CoverageQuery, Figures, Health, Listing, Paging, PauseRequest, Refusal, RefusalKind, RunsQuery,
+    Server,
 };
 use crate::config::SecretRef;
 
@@ -75,6 +76,10 @@ impl Backend for Fake {
             Some("bad") => Err(Refusal::new(RefusalKind::BadRequest, "bad is no cursor")),
             _ => Ok(self.note(format!("{query:?}"))),
         }
+    }
+
+    fn coverage(&self, query: &CoverageQuery) -> Result<Listing, Refusal> {
+        Ok(self.note(format!("{query:?}")))
     }
 
     fn run(&self, run_id: i64) -> Result<Value, Refusal> {

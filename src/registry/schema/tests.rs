@@ -111,3 +111,47 @@ fn a_creation_that_was_interrupted_is_taken_up() {
     bring_to(&path, 1).unwrap();
     assert_eq!(version_of(&path), Found::Version(1));
 }
+
+#[test]
+fn an_older_registry_learns_from_its_runs_when_each_scope_was_first_looked_at() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("aboard.db");
+    bring_up(&mut open(&path), &path, &Migrations::from_slice(&MIGRATIONS[..3]), 3).unwrap();
+    let scope = |region: &str, since: i64, complete: &str| {
+        format!(
+            "INSERT INTO scope_status (connection, partition, account_id, region, family, state, explained, since, last_look_at, last_run_id,
+                 first_complete_at, apis) VALUES ('shop', 'aws', '1', '{region}', 'rest', 'throttled', 0, {since}, 90, 2, {complete}, 0);"
+        )
+    };
+    let look = |run: i64, region: &str, at: i64| {
+        format!(
+            "INSERT INTO run_scopes VALUES ({run}, 'aws', '1', '{region}', 'rest', NULL, 'failed', 0, NULL, NULL, '[]', 0, 0, 0, 0, 0, 0, 0, 0,
+                 0, {at});"
+        )
+    };
+    let run = |run: i64, connection: &str| {
+        format!(
+            "INSERT INTO runs (id, connection, trigger, started_at, outcome, selected, request, pid)
+             VALUES ({run}, '{connection}', 'manual', 0, 'failed', 0, '{{}}', 1);"
+        )
+    };
+    let rows = [
+        run(1, "shop"),
+        run(2, "shop"),
+        run(3, "other"),
+        scope("seen", 70, "30"),
+        scope("told", 80, "NULL"),
+        scope("forgotten", 60, "NULL"),
+        look(1, "told", 20),
+        look(2, "told", 80),
+        look(3, "told", 10),
+    ];
+    open(&path).execute_batch(&rows.concat()).unwrap();
+    bring_up(&mut open(&path), &path, &migrations(), supported_version()).unwrap();
+    let connection = open(&path);
+    let mut statement = connection.prepare("SELECT region, first_look_at FROM scope_status ORDER BY region").unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let found: Vec<(String, i64)> = rows.map(Result::unwrap).collect();
+    let expected = [("forgotten", 60), ("seen", 30), ("told", 20)];
+    assert_eq!(found, expected.map(|(region, at)| (region.to_owned(), at)));
+}

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use crate::inventory::ScopeState;
 use crate::plan::ApiState;
 use crate::registry::testing::*;
 use crate::registry::*;
@@ -50,25 +49,6 @@ fn only_a_success_over_everything_in_scope_counts_as_one() {
     let narrowed: Vec<bool> =
         bench.registry.runs_since(0, &BTreeSet::new()).unwrap().iter().map(|run| run.narrowed).collect();
     assert_eq!(narrowed, [false, true, true, true, false]);
-}
-
-#[test]
-fn scopes_are_counted_by_state_and_what_is_explained_is_no_alarm() {
-    let mut bench = Bench::new();
-    bench.look("payments", &whole(vec![api("a1")]), &rules(), hour(0));
-    bench.look("payments", &whole_in("eu-west-2", Vec::new()), &rules(), hour(0));
-    for (region, explained) in [("eu-west-3", 0), ("eu-west-4", 1), ("eu-west-5", 0)] {
-        let insert = format!(
-            "INSERT INTO scope_status (connection, partition, account_id, region, family, state, explained, since, last_look_at,
-                 last_run_id, apis) VALUES ('payments', 'aws', '{ACCOUNT}', '{region}', 'rest', 'access_denied', {explained}, 0, 0, 1, 0)"
-        );
-        bench.registry.connection.execute(&insert, []).unwrap();
-    }
-    let figures = bench.registry.scope_figures().unwrap();
-    let of = &figures["payments"];
-    assert_eq!(of.states[ScopeState::Complete.as_str()], 2);
-    assert_eq!((of.states[ScopeState::AccessDenied.as_str()], of.unexplained), (3, 2));
-    assert_eq!(figures.len(), 1);
 }
 
 #[test]

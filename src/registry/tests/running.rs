@@ -252,3 +252,77 @@ fn forgetting_keeps_each_scopes_last_run_and_what_history_needs() {
     assert_eq!(bench.registry.coverage(None).unwrap().len(), 2);
     assert_eq!(bench.registry.check().unwrap(), Vec::<String>::new());
 }
+
+#[test]
+fn rows_come_account_by_account_and_an_accounts_own_row_first() {
+    let mut bench = Bench::new();
+    let run = bench.begin("payments", hour(0));
+    for account_id in [Some(ACCOUNT.to_owned()), None] {
+        let account =
+            AccountTrouble { account_id, account_name: None, trouble: trouble(ScopeState::CredentialsFailed) };
+        bench.registry.record_account(run, &account, false, hour(0)).unwrap();
+    }
+    let mut elsewhere = whole_in("eu-west-2", Vec::new());
+    elsewhere.scope.account_id = "999988887777".to_owned();
+    for look in [&elsewhere, &whole_in("eu-west-2", Vec::new()), &whole_in("eu-west-1", Vec::new())] {
+        bench.look_in(run, "payments", look, &rules(), hour(1));
+    }
+    for connection in ["billing", "hand"] {
+        bench.look(connection, &whole_in("eu-west-1", Vec::new()), &rules(), hour(2));
+    }
+    let mut accounts = Vec::new();
+    let each = |rows: Vec<ScopeStatus>| {
+        let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        let regions: Vec<String> = rows.iter().map(|row| word(&row.region)).collect();
+        accounts.push(format!("{} {} {}", rows[0].connection, word(&rows[0].account_id), regions.join(" ")));
+    };
+    bench.registry.for_each_account(None, each).unwrap();
+    let expected = [
+        format!("billing {ACCOUNT} eu-west-1"),
+        format!("hand {ACCOUNT} eu-west-1"),
+        "payments - -".to_owned(),
+        format!("payments {ACCOUNT} - eu-west-1 eu-west-2"),
+        "payments 999988887777 eu-west-2".to_owned(),
+    ];
+    assert_eq!(accounts, expected);
+    assert_eq!(bench.registry.coverage(None).unwrap().len(), 5, "accounts that were entered since say nothing");
+}
+
+#[test]
+fn the_first_look_at_a_scope_is_kept() {
+    let mut bench = Bench::new();
+    bench.look("payments", &denied_in("eu-west-1"), &rules(), hour(0));
+    bench.look("payments", &whole_in("eu-west-1", Vec::new()), &rules(), hour(1));
+    let row = bench.registry.coverage(None).unwrap().remove(0);
+    assert_eq!((row.first_look_at, row.since, row.last_look_at), (hour(0), hour(1), hour(1)));
+}
+
+#[test]
+fn the_newest_run_that_came_to_everything_is_found_with_the_first_that_it_carries_on() {
+    let mut bench = Bench::new();
+    let look = |bench: &Bench| bench.registry.whole_looks().unwrap().remove("payments");
+    let run = |bench: &mut Bench, resumes, request, state: ScopeState, outcome| {
+        let run = bench.begin_asked("payments", resumes, false, &request, hour(0));
+        bench.registry.record_scope(run, &scope(), None, &trouble(state), false, hour(0)).unwrap();
+        finish(bench, run, outcome, 1);
+        run
+    };
+    let denied = ScopeState::AccessDenied;
+    run(&mut bench, None, json!({}), denied, Outcome::Failed);
+    assert_eq!(look(&bench), None);
+    let first = run(&mut bench, None, json!({}), denied, Outcome::Partial);
+    assert_eq!(look(&bench), Some(WholeLook { run_id: first, first, started_at: hour(0) }));
+    for (request, state, outcome) in [
+        (json!({ "account": ACCOUNT }), denied, Outcome::Partial),
+        (json!({ "region": "eu-west-1" }), denied, Outcome::Succeeded),
+        (json!({ "only": [] }), denied, Outcome::Succeeded),
+        (json!({}), ScopeState::NotReached, Outcome::Partial),
+        (json!({}), denied, Outcome::Interrupted),
+    ] {
+        run(&mut bench, None, request.clone(), state, outcome);
+        assert_eq!(look(&bench).unwrap().run_id, first, "{request} {state} {outcome:?}");
+    }
+    let cut = run(&mut bench, None, json!({}), denied, Outcome::Interrupted);
+    let last = run(&mut bench, Some(cut), json!({}), denied, Outcome::Succeeded);
+    assert_eq!(look(&bench), Some(WholeLook { run_id: last, first: cut, started_at: hour(0) }));
+}

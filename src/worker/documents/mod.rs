@@ -2,10 +2,12 @@
 
 mod apis;
 mod connections;
+mod coverage;
 mod outlook;
 mod runs;
 
 pub use apis::Watch;
 pub use connections::{Known, connection, credentials_kind, region_list, schedule_in_words};
+pub use coverage::coverage;
 pub use outlook::{Outlook, Shown};
 pub use runs::{happening, run, run_with_scopes};

@@ -5,21 +5,23 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::DateTime;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
+use super::cursors;
 use super::ledger::Ledger;
 use super::reload::ReloadCount;
 use super::{Phase, ReloadReport, ReloadResult, ReloadState, ReloadTrigger, Service};
 use crate::config::{Config, Connection, SecretRef};
 use crate::http::{
-    ApisQuery, Backend, Figures, Health, Listing, Paging, PauseRequest, Refusal, RefusalKind, ReloadFigures, RunsQuery,
+    ApisQuery, Backend, CoverageQuery, Figures, Health, Listing, Paging, PauseRequest, Refusal, RefusalKind,
+    ReloadFigures, RunsQuery,
 };
 use crate::registry::{
-    ApiFilter, ApiPlace, Mark, Pause, Reader, Registry, RegistryError, RegistryErrorKind, RunFilter, TimelineFilter,
+    ApiFilter, ApiPlace, Pause, Reader, Registry, RegistryError, RegistryErrorKind, RunFilter, TimelineFilter,
 };
 use crate::worker::book::lock;
+use crate::worker::coverage::{self, CoverageFilter, Place};
 use crate::worker::documents::{self, Known, Outlook, Watch};
 use crate::zones::ZoneData;
 
@@ -119,7 +121,7 @@ impl Backend for Desk {
             *zones = zones.anew();
         }
         let mut ledger = held(&self.ledger);
-        let trouble = ledger.catch_up(&config).err().map(|error| error.to_string());
+        let trouble = ledger.catch_up(&config, now).err().map(|error| error.to_string());
         let mut before = held(&self.trouble);
         if let Some(trouble) = trouble.as_ref().filter(|_| trouble != *before) {
             tracing::warn!("metrics show what was counted before, for the registry cannot be read: {trouble}");
@@ -153,22 +155,35 @@ impl Backend for Desk {
             name: query.name.clone(),
             tag: query.tag.clone(),
             dropped: false,
-            after: query.paging.cursor.as_deref().map(place).transpose()?,
+            after: query.paging.cursor.as_deref().map(cursors::api).transpose()?,
             limit: Some(query.paging.limit + 1),
         };
         let apis = reader.apis(&filter).map_err(unreadable)?;
         let watch = Watch::of(&config, &reader).map_err(unreadable)?;
-        let (apis, next) = part(apis, query.paging.limit, |api| cursor(&ApiPlace::of(api)));
+        let (apis, next) = part(apis, query.paging.limit, |api| cursors::api_text(&ApiPlace::of(api)));
         Ok(Listing { items: apis.iter().map(|api| Watch::document(Some(&watch), api)).collect(), next })
     }
 
     fn runs(&self, query: &RunsQuery) -> Result<Listing, Refusal> {
         let Paging { limit, cursor } = &query.paging;
-        let after = cursor.as_deref().map(|text| mark(text).ok_or_else(|| no_cursor(text))).transpose()?;
+        let after = cursor.as_deref().map(cursors::mark).transpose()?;
         let filter = TimelineFilter { connection: query.connection.clone(), after, limit: Some(limit + 1) };
         let happened = self.reader()?.timeline(&filter).map_err(unreadable)?;
-        let (happened, next) = part(happened, *limit, |happening| mark_text(&happening.mark()));
+        let (happened, next) = part(happened, *limit, |happening| cursors::mark_text(&happening.mark()));
         Ok(Listing { items: happened.iter().map(documents::happening).collect(), next })
+    }
+
+    fn coverage(&self, query: &CoverageQuery) -> Result<Listing, Refusal> {
+        let CoverageQuery { paging: Paging { limit, cursor }, connection, account, region, state, stale } =
+            query.clone();
+        let after = cursor.as_deref().map(cursors::covered).transpose()?;
+        let filter = CoverageFilter { connection, account, region, state, stale };
+        let (config, reader) = (self.service.config(), self.reader()?);
+        let covered = coverage::coverage(&reader, Some(&config), &filter, self.service.now()).map_err(unreadable)?;
+        let mut entries = covered.entries;
+        entries.retain(|entry| after.as_ref().is_none_or(|after| Place::of(entry) > *after));
+        let (entries, next) = part(entries, limit, |entry| cursors::covered_text(&Place::of(entry)));
+        Ok(Listing { items: entries.iter().map(documents::coverage).collect(), next })
     }
 
     fn run(&self, run_id: i64) -> Result<Value, Refusal> {
@@ -246,43 +261,4 @@ fn part<T>(list: impl IntoIterator<Item = T>, limit: usize, cursor: impl Fn(&T) 
     let part: Vec<T> = list.by_ref().take(limit).collect();
     let next = list.next().and(part.last()).map(cursor);
     (part, next)
-}
-
-fn mark_text(mark: &Mark) -> String {
-    let kind = if mark.due { "due" } else { "run" };
-    format!("{}~{kind}~{}", mark.at.timestamp_millis(), mark.id)
-}
-
-fn mark(text: &str) -> Option<Mark> {
-    let (at, rest) = text.split_once('~')?;
-    let (kind, id) = rest.split_once('~')?;
-    let due = match kind {
-        "due" => true,
-        "run" => false,
-        _ => return None,
-    };
-    Some(Mark { at: DateTime::from_timestamp_millis(at.parse().ok()?)?, due, id: id.parse().ok()? })
-}
-
-fn cursor(place: &ApiPlace) -> String {
-    let ApiPlace { partition, account_id, region, family, api_id } = place;
-    [partition.as_str(), account_id, region, family.as_str(), api_id].join("~")
-}
-
-fn place(text: &str) -> Result<ApiPlace, Refusal> {
-    let parts: Vec<&str> = text.split('~').collect();
-    let [partition, account_id, region, family, api_id] = parts.as_slice() else { return Err(no_cursor(text)) };
-    let family = crate::inventory::Family::ALL.into_iter().find(|known| known.as_str() == *family);
-    Ok(ApiPlace {
-        partition: (*partition).to_owned(),
-        account_id: (*account_id).to_owned(),
-        region: (*region).to_owned(),
-        family: family.ok_or_else(|| no_cursor(text))?,
-        api_id: (*api_id).to_owned(),
-    })
-}
-
-fn no_cursor(text: &str) -> Refusal {
-    let refusal = Refusal::new(RefusalKind::BadRequest, format!("{text} is no cursor of this list"));
-    refusal.hint("take it from the Link header of the part before")
 }

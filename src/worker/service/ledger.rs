@@ -8,17 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::config::{Config, Connection};
 use crate::http::{ConnectionFigures, Durations, Figures, ReloadFigures};
 use crate::inventory::ScopeState;
 use crate::plan::ApiState;
 use crate::registry::{
-    Backlog, Counts, DeliveryState, DueId, EndedRun, Outcome, Pause, Reader, RegistryError, RunId, ScopeFigures,
-    Trigger, is_paused,
+    Backlog, Counts, DeliveryState, DueId, EndedRun, Outcome, Pause, Reader, RegistryError, RunId, Trigger, is_paused,
 };
 use crate::schedule::{self, Fate};
+use crate::worker::coverage::{self, ScopeFigures};
 use crate::worker::service::Status;
 use crate::zones::ZoneData;
 
@@ -43,6 +43,10 @@ pub(super) struct Ledger {
     counted: BTreeMap<String, Counted>,
     durations: Durations,
     scopes: BTreeMap<String, ScopeFigures>,
+    /// What the scopes were counted by: the file, and the day.
+    scopes_by: Option<(Arc<Config>, NaiveDate)>,
+    scopes_tallied: Option<(Instant, Duration)>,
+    scopes_stale: bool,
     since: BTreeMap<String, DateTime<Utc>>,
     pauses: Vec<Pause>,
     backlog: Backlog,
@@ -86,6 +90,9 @@ impl Ledger {
             counted: BTreeMap::new(),
             durations: Durations::default(),
             scopes: BTreeMap::new(),
+            scopes_by: None,
+            scopes_tallied: None,
+            scopes_stale: true,
             since: BTreeMap::new(),
             pauses: Vec::new(),
             backlog: Backlog::default(),
@@ -100,7 +107,7 @@ impl Ledger {
     ///
     /// # Errors
     /// What SQLite and the disk may refuse; what was counted before stands.
-    pub(super) fn catch_up(&mut self, config: &Config) -> Result<(), RegistryError> {
+    pub(super) fn catch_up(&mut self, config: &Arc<Config>, now: DateTime<Utc>) -> Result<(), RegistryError> {
         // A connection that left takes what was counted with it.
         self.counted.retain(|name, _| config.connections.contains_key(name));
         for name in
@@ -113,13 +120,24 @@ impl Ledger {
         if self.version != Some(version) {
             self.follow_runs()?;
             self.follow_dues()?;
-            self.scopes = self.reader.scope_figures()?;
+            self.scopes_stale = true;
             self.since = self.reader.schedules_since()?;
             self.pauses = self.reader.pauses()?;
             self.stale = true;
             self.version = Some(version);
         }
         let rested = |(at, took): &(Instant, Duration)| at.elapsed() >= *took * REST;
+        // The file and the day say which failures are meant.
+        let today = now.date_naive();
+        let same = |(of, on): &(Arc<Config>, NaiveDate)| Arc::ptr_eq(of, config) && *on == today;
+        self.scopes_stale |= !self.scopes_by.as_ref().is_some_and(same);
+        if self.scopes_stale && self.scopes_tallied.as_ref().is_none_or(rested) {
+            let begun = Instant::now();
+            self.scopes = coverage::figures(&self.reader, config, now)?;
+            self.scopes_tallied = Some((Instant::now(), begun.elapsed()));
+            self.scopes_by = Some((Arc::clone(config), today));
+            self.scopes_stale = false;
+        }
         if self.stale && self.tallied.as_ref().is_none_or(rested) {
             let begun = Instant::now();
             self.backlog = self.reader.backlog()?;
@@ -227,7 +245,9 @@ impl Ledger {
         // A pause that ended by itself stays written down; the end of one that a person ended is in `since` already.
         let ended = |pause: &Pause| pause.until.filter(|_| pause.covers(name) && !pause.is_on(now));
         let awake = self.pauses.iter().filter_map(ended).max();
-        scopes.extend(seen.into_iter().flat_map(|seen| seen.states.clone()));
+        let states = seen.into_iter().flat_map(|seen| &seen.states);
+        scopes.extend(states.map(|(state, count)| ((*state).to_owned(), *count)));
+        let unseen_since = seen.and_then(|seen| seen.unseen_since);
         ConnectionFigures {
             enabled: connection.auto_onboard.as_ref().is_some_and(|auto| auto.enabled),
             paused: is_paused(&self.pauses, name, now),
@@ -241,6 +261,7 @@ impl Ledger {
             fates: Fate::ALL.map(|fate| (fate.as_str().to_owned(), number(counted.fates.get(&fate)))).into(),
             scopes,
             unexplained: seen.map_or(0, |seen| seen.unexplained),
+            unseen: unseen_since.map_or(0.0, |since| seconds_between(since, now).max(0.0)),
             calls: counted.counts.calls,
             throttled: counted.counts.throttled,
             awaiting: number(self.backlog.awaiting.get(name)),

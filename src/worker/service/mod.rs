@@ -14,6 +14,7 @@ mod alarm;
 mod backend;
 mod clock_watch;
 mod control;
+mod cursors;
 mod dispatcher;
 mod entries;
 mod follow;

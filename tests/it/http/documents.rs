@@ -51,6 +51,17 @@ fn the_api_answers_what_the_commands_print() {
         let found = same(&site, &home, &format!("/api/v1/apis?{query}"), &[&["apis"], words].concat());
         assert_eq!(found.as_array().unwrap().len(), count, "{query}: {found}");
     }
+    assert_eq!(same(&site, &home, "/api/v1/coverage", &["coverage"]).as_array().unwrap().len(), 4);
+    for (query, words, count) in [
+        ("region=eu-west-2", &["--region", "eu-west-2"][..], 2),
+        ("account=111122223333&connection=hand", &["--account", "111122223333", "--connection", "hand"], 2),
+        ("state=access_denied", &["--state", "access_denied"], 0),
+        ("stale=8d", &["--stale", "8d"], 0),
+        ("stale=1ms", &["--stale", "1ms"], 4),
+    ] {
+        let found = same(&site, &home, &format!("/api/v1/coverage?{query}"), &[&["coverage"], words].concat());
+        assert_eq!(found.as_array().unwrap().len(), count, "{query}: {found}");
+    }
     site.stop();
 }
 
@@ -62,6 +73,8 @@ fn what_is_asked_wrongly_is_explained() {
         ("/api/v1/runs?cursor=x", 400, "x is no cursor of this list", "take it from the Link header"),
         ("/api/v1/apis?cursor=a~b", 400, "a~b is no cursor of this list", "take it from the Link header"),
         ("/api/v1/apis?cursor=aws~1~r~soap~x", 400, "aws~1~r~soap~x is no cursor", "take it from the Link header"),
+        ("/api/v1/coverage?cursor=a~b", 400, "a~b is no cursor of this list", "take it from the Link header"),
+        ("/api/v1/coverage?cursor=1~r~soap~", 400, "1~r~soap~ is no cursor", "take it from the Link header"),
         ("/api/v1/apis?conection=shop", 400, "no parameter is named conection", "did you mean connection?"),
         ("/api/v1/deliveries", 404, "there is nothing at /api/v1/deliveries", ""),
     ] {
