@@ -2,7 +2,11 @@
 //!
 //! Registers nothing and reads no more than it must to know that a permission is there.
 
+mod source;
+
 use futures_util::stream::{self, StreamExt};
+
+pub use source::source_arn;
 
 use super::account::{Account, Place};
 use super::aws::Aws;
