@@ -1,6 +1,8 @@
 //! `aboard iam`: what AWS must allow, proven against a checker of templates, a server that judges policies, and the simulator.
 
 mod documents;
+mod minimal;
+mod simulated;
 
 use serde_json::Value;
 
