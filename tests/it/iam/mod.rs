@@ -3,6 +3,7 @@
 mod documents;
 mod minimal;
 mod simulated;
+mod templates;
 
 use serde_json::Value;
 
