@@ -19,6 +19,7 @@
 //! | [`discovery`] | everything that talks to AWS |
 //! | [`registry`] | everything that talks to SQLite |
 //! | [`http`] | health, metrics and the API of the running worker |
+//! | [`iam`] | policies, trust policies and CloudFormation templates for exactly the file's connections |
 //! | [`worker`] | runs, approvals, and the worker that follows the schedules: the only place that joins the edges |
 //! | [`zones`] | the system's zone files, where they are newer than what this binary was built with |
 //! | [`cli`] | the command line |
@@ -34,6 +35,7 @@ pub mod config;
 pub mod discovery;
 pub mod environment;
 pub mod http;
+pub mod iam;
 pub mod inventory;
 pub mod plan;
 pub mod registry;

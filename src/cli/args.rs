@@ -1,6 +1,7 @@
 //! The command line as it is typed.
 
 mod editing;
+mod iam;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::inventory::ScopeState;
 
 pub use editing::{AddConnection, Connection, Private, Schedule, ScheduleKeys, SetSchedule};
+pub use iam::{Documents, Iam, IamFormat, Trusted};
 
 /// Looks on a schedule at AWS API Gateway and registers new APIs where teams work.
 #[derive(Debug, Parser)]
@@ -152,6 +154,9 @@ pub enum Command {
     /// List, add and remove connections.
     #[command(subcommand)]
     Connection(Connection),
+    /// Print what AWS must allow for this file: policies, trust policies, CloudFormation templates.
+    #[command(subcommand)]
+    Iam(Iam),
     /// Look after the registry file.
     #[command(subcommand)]
     Registry(Registry),

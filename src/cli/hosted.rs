@@ -10,7 +10,7 @@ use super::args::{Cli, Command};
 use super::desk::Desk;
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::{approve, ignore, pause, test, walk};
+use super::{approve, iam, ignore, pause, test, walk};
 use crate::worker::control::{Call, Client};
 use crate::worker::service::{Commands, ReloadTrigger, Service};
 
@@ -33,6 +33,7 @@ pub(super) async fn carry_out<W: Write>(
         Command::Ignore { api, reason, until } => ignore::ignore(desk, api, reason, *until, output),
         Command::Unignore { api } => ignore::unignore(desk, api, output),
         Command::Pause(pause) => pause::pause(desk, pause, output),
+        Command::Iam(asked) => iam::iam(desk, asked, output).await,
         Command::Resume(which) => pause::resume(desk, which, output),
         _ => Err(Failure::usage("the worker carries out no such command")),
     }

@@ -21,6 +21,7 @@ mod explain;
 mod fold;
 mod health;
 mod hosted;
+mod iam;
 mod ignore;
 mod instant;
 mod listing;
@@ -168,6 +169,8 @@ async fn carry_out<W: Write>(
         Command::Coverage(asked) => coverage::coverage(global, asked, output),
         Command::Schedule(action) => schedule::schedule(global, action, output).await,
         Command::Connection(action) => connection::connection(global, action, output).await,
+        // Who assumes a role is asked with the worker's credentials where there is a worker.
+        Command::Iam(asked) if !asked.asks_aws() => iam::iam(&Desk::own(global), asked, output).await,
         Command::Registry(action) => registry::registry(global, action, output),
         Command::Schema => support::schema(output),
         Command::Completions { shell } => support::completions(*shell, output),

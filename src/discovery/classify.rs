@@ -33,6 +33,8 @@ pub(super) struct Ask {
     pub(super) action: &'static str,
     /// The resource's path in its ARN, such as `/restapis`.
     pub(super) resource: String,
+    /// The ARN's account field: empty for most of API Gateway, `*` where AWS names the account.
+    account: &'static str,
     /// The control plane; absent for other services.
     pub(super) family: Option<Family>,
 }
@@ -40,23 +42,31 @@ pub(super) struct Ask {
 impl Ask {
     /// A read of REST APIs or what belongs to them; `apigateway:GET` covers both families (AWS Service Authorization Reference).
     pub(super) fn rest(call: &'static str, resource: impl Into<String>) -> Self {
-        Self { call, action: "apigateway:GET", resource: resource.into(), family: Some(Family::Rest) }
+        Self { call, action: "apigateway:GET", resource: resource.into(), account: "", family: Some(Family::Rest) }
     }
 
     /// A read of the other family.
     pub(super) fn http(call: &'static str, resource: impl Into<String>) -> Self {
-        Self { call, action: "apigateway:GET", resource: resource.into(), family: Some(Family::Http) }
+        Self { call, action: "apigateway:GET", resource: resource.into(), account: "", family: Some(Family::Http) }
     }
 
-    /// Routing rules have an action of their own.
+    /// Mappings of a custom domain. A private one has an id, and is named with it and with the account.
+    pub(super) fn base_path_mappings(domain: &str, private: Option<&str>) -> Self {
+        let name = private.map_or_else(|| domain.to_owned(), |id| format!("{domain}+{id}"));
+        let account = if private.is_some() { "*" } else { "" };
+        Self { account, ..Self::rest("GetBasePathMappings", format!("/domainnames/{name}/basepathmappings")) }
+    }
+
+    /// Routing rules have an action of their own, and are named with the account.
     pub(super) fn routing_rules(domain: &str) -> Self {
         let resource = format!("/domainnames/{domain}/routingrules/*");
-        Self { call: "ListRoutingRules", action: "apigateway:ListRoutingRules", resource, family: Some(Family::Http) }
+        let (call, action) = ("ListRoutingRules", "apigateway:ListRoutingRules");
+        Self { call, action, resource, account: "*", family: Some(Family::Http) }
     }
 
     /// A call of a service that is not API Gateway: STS, Organizations, Account Management.
     pub(super) fn global(call: &'static str, action: &'static str, resource: impl Into<String>) -> Self {
-        Self { call, action, resource: resource.into(), family: None }
+        Self { call, action, resource: resource.into(), account: "", family: None }
     }
 
     /// The permission, as a policy would name it.
@@ -64,9 +74,7 @@ impl Ask {
         if self.family.is_none() {
             return format!("{} on {}", self.action, self.resource);
         }
-        // Routing rules are named with the account, which `*` stands for; all else has an empty account field.
-        let account = if self.action == "apigateway:GET" { "" } else { "*" };
-        format!("{} on arn:{partition}:apigateway:{region}:{account}:{}", self.action, self.resource)
+        format!("{} on arn:{partition}:apigateway:{region}:{}:{}", self.action, self.account, self.resource)
     }
 }
 

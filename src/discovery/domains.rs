@@ -246,7 +246,7 @@ async fn targets(place: &Place, domain: &Domain, v2_usable: bool) -> (Vec<Target
 }
 
 async fn mappings_v1(place: &Place, domain: &Domain) -> Pages<v1::BasePathMapping> {
-    let ask = Ask::rest("GetBasePathMappings", format!("/domainnames/{}/basepathmappings", domain.name));
+    let ask = Ask::base_path_mappings(&domain.name, domain.id.as_deref());
     page::all(&ask, |position: Option<String>| {
         let ask = &ask;
         async move {

@@ -3,14 +3,18 @@
 //! Registers nothing and reads no more than it must to know that a permission is there.
 
 mod entering;
+mod source;
 
 use chrono::NaiveDate;
 use futures_util::stream::{self, StreamExt};
+
+pub use source::source_arn;
 
 use super::account::Place;
 use super::aws::Aws;
 use super::classify::{Ask, Failure, Kind};
 use super::progress::Progress;
+use super::rest;
 use crate::config::{Connection, Regions};
 use crate::inventory::Trouble;
 
@@ -131,15 +135,12 @@ async fn try_region(place: &Place) -> Vec<Step> {
     tell("read stages of HTTP and WebSocket APIs", true, stages);
     tell("read deployments of HTTP and WebSocket APIs", true, deployments);
 
-    let first = first_domain(place).await;
-    tell(
-        "list custom domains",
-        true,
-        outcome(place, &first, |first| seen(first.as_ref().map(|domain| domain.name.as_str()))).await,
-    );
-    let (mappings, rules) = domain_details(place, &first).await;
-    tell("read mappings of custom domains", true, mappings);
-    tell("read routing rules of custom domains", false, rules);
+    let domains = first_domains(place).await;
+    tell("list custom domains", true, outcome(place, &domains, |domains| seen(domains.any().map(Domain::name))).await);
+    tell("read mappings of custom domains", true, mappings(place, &domains, |domains| domains.public.as_ref()).await);
+    tell("read routing rules of custom domains", false, routing_rules(place, &domains).await);
+    let private = mappings(place, &domains, |domains| domains.private.as_ref()).await;
+    tell("read mappings of private custom domains", true, private);
     steps
 }
 
@@ -150,6 +151,25 @@ struct Domain {
     name: String,
     id: Option<String>,
     regional: bool,
+}
+
+impl Domain {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// The first custom domains of a region. Private ones are a resource of their own in a policy.
+#[derive(Default)]
+struct Domains {
+    public: Option<Domain>,
+    private: Option<Domain>,
+}
+
+impl Domains {
+    fn any(&self) -> Option<&Domain> {
+        self.public.as_ref().or(self.private.as_ref())
+    }
 }
 
 async fn first_rest_api(place: &Place) -> First<String> {
@@ -164,16 +184,21 @@ async fn first_http_api(place: &Place) -> First<String> {
     Ok(answer.items.unwrap_or_default().into_iter().find_map(|api| api.api_id))
 }
 
-async fn first_domain(place: &Place) -> First<Domain> {
+/// One page holds every domain that AWS lets a region have, so that a private one is found wherever it stands.
+async fn first_domains(place: &Place) -> Result<Domains, Failure> {
     use aws_sdk_apigateway::types::EndpointType;
 
     let ask = Ask::rest("GetDomainNames", "/domainnames");
-    let answer = place.ask(&ask, |clients| clients.rest.get_domain_names().limit(1).send()).await?;
-    Ok(answer.items.unwrap_or_default().into_iter().find_map(|domain| {
+    let answer = place.ask(&ask, |clients| clients.rest.get_domain_names().limit(rest::PAGE).send()).await?;
+    let mut found = Domains::default();
+    for domain in answer.items.unwrap_or_default() {
         let types = domain.endpoint_configuration.and_then(|endpoint| endpoint.types).unwrap_or_default();
         let id = domain.domain_name_id.filter(|_| types.contains(&EndpointType::Private));
-        Some(Domain { name: domain.domain_name?, id, regional: types.contains(&EndpointType::Regional) })
-    }))
+        let Some(name) = domain.domain_name else { continue };
+        let first = if id.is_some() { &mut found.private } else { &mut found.public };
+        first.get_or_insert_with(|| Domain { name, id, regional: types.contains(&EndpointType::Regional) });
+    }
+    Ok(found)
 }
 
 async fn rest_details(place: &Place, first: &First<String>) -> (Outcome, Outcome) {
@@ -205,37 +230,51 @@ async fn http_details(place: &Place, first: &First<String>) -> (Outcome, Outcome
     (stages, outcome(place, &deployments.map(|_| ()), on).await)
 }
 
-async fn domain_details(place: &Place, first: &First<Domain>) -> (Outcome, Outcome) {
-    let domain = match first {
+async fn mappings(
+    place: &Place,
+    domains: &Result<Domains, Failure>,
+    choose: impl Fn(&Domains) -> Option<&Domain>,
+) -> Outcome {
+    let domain = match domains.as_ref().map(choose) {
         Ok(Some(domain)) => domain,
-        other => return not_tried_twice(other, "there is no custom domain to try it on"),
+        Ok(None) => return Outcome::NotTried("there is none to try it on".to_owned()),
+        Err(_) => return Outcome::NotTried(LISTING_FAILED.to_owned()),
     };
     let name = &domain.name;
-    let mappings = if domain.regional {
+    let answer = if domain.regional {
         let ask = Ask::http("GetApiMappings", format!("/domainnames/{name}/apimappings"));
-        let answer = place.ask(&ask, |clients| clients.http.get_api_mappings().domain_name(name).send()).await;
-        answer.map(|_| ())
+        place.ask(&ask, |clients| clients.http.get_api_mappings().domain_name(name).send()).await.map(|_| ())
     } else {
-        let ask = Ask::rest("GetBasePathMappings", format!("/domainnames/{name}/basepathmappings"));
+        let ask = Ask::base_path_mappings(name, domain.id.as_deref());
         let answer = place.ask(&ask, |clients| {
-            let request = clients.rest.get_base_path_mappings().domain_name(name);
+            let request = clients.rest.get_base_path_mappings().domain_name(name).limit(1);
             request.set_domain_name_id(domain.id.clone()).send()
         });
         answer.await.map(|_| ())
     };
+    outcome(place, &answer, |()| format!("tried on {name}")).await
+}
+
+async fn routing_rules(place: &Place, domains: &Result<Domains, Failure>) -> Outcome {
+    let domain = match domains.as_ref().map(Domains::any) {
+        Ok(Some(domain)) => domain,
+        Ok(None) => return Outcome::NotTried("there is no custom domain to try it on".to_owned()),
+        Err(_) => return Outcome::NotTried(LISTING_FAILED.to_owned()),
+    };
+    let name = &domain.name;
     let ask = Ask::routing_rules(name);
     let rules = place.ask(&ask, |clients| {
         let request = clients.http.list_routing_rules().domain_name(name);
         request.set_domain_name_id(domain.id.clone()).send()
     });
-    let rules = rules.await.map(|_| ());
-    let on = |(): &()| format!("tried on {name}");
-    let mappings = outcome(place, &mappings, on).await;
-    (mappings, outcome(place, &rules, on).await)
+    outcome(place, &rules.await.map(|_| ()), |()| format!("tried on {name}")).await
 }
 
+/// Why nothing is tried on what could not even be listed.
+const LISTING_FAILED: &str = "the listing before it failed";
+
 fn not_tried_twice<T>(first: &First<T>, nothing: &str) -> (Outcome, Outcome) {
-    let why = if first.is_err() { "the listing before it failed" } else { nothing };
+    let why = if first.is_err() { LISTING_FAILED } else { nothing };
     (Outcome::NotTried(why.to_owned()), Outcome::NotTried(why.to_owned()))
 }
 

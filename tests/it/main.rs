@@ -18,6 +18,7 @@ mod due;
 mod edit_properties;
 mod editing;
 mod http;
+mod iam;
 mod interrupt;
 mod layering;
 mod logging;

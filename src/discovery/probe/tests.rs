@@ -16,9 +16,10 @@ fn full(asked: &Asked) -> Reply {
         "/" => Reply::session("token"),
         "/restapis" => Reply::json(r#"{"item":[{"id":"abc"}]}"#),
         "/v2/apis" => Reply::json(r#"{"items":[{"apiId":"h1","protocolType":"HTTP"}]}"#),
-        "/domainnames" => {
-            Reply::json(r#"{"item":[{"domainName":"a.example.com","endpointConfiguration":{"types":["REGIONAL"]}}]}"#)
-        }
+        "/domainnames" => Reply::json(
+            r#"{"item":[{"domainName":"a.example.com","endpointConfiguration":{"types":["REGIONAL"]}},
+                {"domainName":"p.example.com","domainNameId":"p1","endpointConfiguration":{"types":["PRIVATE"]}}]}"#,
+        ),
         _ => Reply::json("{}"),
     }
 }
@@ -35,7 +36,7 @@ async fn a_connection_that_is_allowed_everything_passes_every_step_in_every_regi
     let connection = connection(Means::AwsUser(user), &[REGION, "eu-west-2"]);
     let steps = test(&aws, &connection, today(), |step| shown.push(step.clone())).await;
     assert_eq!(shown, steps);
-    assert_eq!(steps.len(), 2 + 2 * 9);
+    assert_eq!(steps.len(), 2 + 2 * 10);
     for step in &steps {
         assert!(matches!(step.outcome, Outcome::Passed(_)), "{step:?}");
     }
@@ -67,12 +68,35 @@ async fn each_missing_permission_is_named_with_its_remedy_and_the_rest_is_still_
 }
 
 #[tokio::test]
+async fn mappings_of_private_domains_are_a_permission_of_their_own_wherever_the_domain_stands_in_the_list() {
+    let (aws, log) = aws(|asked| match asked.path.as_str() {
+        "/domainnames/p.example.com/basepathmappings" => Reply::error(403, "AccessDeniedException", "not authorized"),
+        _ => full(asked),
+    })
+    .await;
+    let (_folder, user) = user();
+    let steps = test(&aws, &connection(Means::AwsUser(user), &[REGION]), today(), |_| {}).await;
+    let private = by_name(&steps, "read mappings of private custom domains");
+    assert!(private.is_fatal());
+    let Outcome::Failed(trouble) = &private.outcome else { panic!() };
+    let expected =
+        "allow apigateway:GET on arn:aws:apigateway:eu-west-1:*:/domainnames/p.example.com+p1/basepathmappings";
+    assert_eq!(trouble.hint.as_deref(), Some(expected));
+    let asked = log.all().into_iter().find(|asked| asked.path.ends_with("/basepathmappings")).unwrap();
+    assert_eq!(asked.query.get("domainNameId").map(String::as_str), Some("p1"));
+    assert_eq!(
+        by_name(&steps, "read mappings of custom domains").outcome,
+        Outcome::Passed("tried on a.example.com".into())
+    );
+}
+
+#[tokio::test]
 async fn an_empty_account_passes_and_says_what_could_not_be_tried() {
     let (aws, _) = aws(|asked| if asked.path == "/" { identity() } else { Reply::json("{}") }).await;
     let (_folder, user) = user();
     let steps = test(&aws, &connection(Means::AwsUser(user), &[REGION]), today(), |_| {}).await;
     assert!(!steps.iter().any(Step::is_fatal));
-    assert_eq!(steps.iter().filter(|step| matches!(step.outcome, Outcome::NotTried(_))).count(), 6);
+    assert_eq!(steps.iter().filter(|step| matches!(step.outcome, Outcome::NotTried(_))).count(), 7);
 }
 
 #[tokio::test]

@@ -258,8 +258,12 @@ fn rows_come_account_by_account_and_an_accounts_own_row_first() {
     let mut bench = Bench::new();
     let run = bench.begin("payments", hour(0));
     for account_id in [Some(ACCOUNT.to_owned()), None] {
-        let account =
-            AccountTrouble { account_id, account_name: None, trouble: trouble(ScopeState::CredentialsFailed) };
+        let account = AccountTrouble {
+            account_id,
+            account_name: None,
+            trouble: trouble(ScopeState::CredentialsFailed),
+            meant: false,
+        };
         bench.registry.record_account(run, &account, false, hour(0)).unwrap();
     }
     let mut elsewhere = whole_in("eu-west-2", Vec::new());

@@ -1,6 +1,6 @@
 //! What a command prints and how it ends is the same with a worker as without.
 
-use aboard_simulator::{HttpApi, RestApi};
+use aboard_simulator::{HttpApi, RestApi, Simulator};
 use chrono::DateTime;
 use serde_json::Value;
 
@@ -171,4 +171,24 @@ fn without_a_worker_there_is_none_to_ask_and_commands_go_on() {
     worker.wait_until_said("following");
     assert_eq!(home.run(&["health"]).code, Some(1), "a dead one is none");
     home.ok(&["onboard", "shop"]);
+}
+
+#[test]
+fn who_assumes_a_role_is_found_out_with_the_credentials_that_only_the_worker_has() {
+    let sim = Simulator::start(shop::stocked());
+    let role = format!(
+        "[connections.there]\nregions = [\"{REGION}\"]\n[connections.there.credentials.assume_role]\n\
+         role_arn = \"arn:aws:iam::999988887777:role/Reader\"\n\
+         source = {{ aws_user = {{ access_key_id = \"{}\", secret_access_key = \"env:SECRET\" }} }}\n",
+        shop::KEY
+    );
+    let home = Home::new(&sim.url(), &role);
+    let alone = Said::of(bare(&home, &["iam", "trust"]).output().unwrap());
+    assert_eq!(alone.code, Some(1), "nobody knows: {alone:?}");
+    let here = home.ok(&["iam", "trust"]);
+    let beside = Beside::in_home(sim, home);
+    let there = beside.ok(&["iam", "trust"]);
+    assert_eq!((&there.stdout, &there.stderr), (&here.stdout, &here.stderr));
+    assert!(there.json()["Statement"][0]["Principal"]["AWS"].as_str().unwrap().contains(ACCOUNT), "{there:?}");
+    beside.stop();
 }

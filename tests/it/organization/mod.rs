@@ -17,19 +17,19 @@ use crate::support::{Home, shop};
 
 const MANAGEMENT: &str = "111122223333";
 /// Member accounts, each with one REST API in each of two regions.
-const MEMBERS: [&str; 3] = ["444455556666", "555566667777", "666677778888"];
+pub(crate) const MEMBERS: [&str; 3] = ["444455556666", "555566667777", "666677778888"];
 const KEY: &str = "AKIACENTRALCENTRALCE";
 const CENTRAL: &str = "arn:aws:iam::111122223333:role/AboardCentralRole";
 const CHILD: &str = "AboardChildRole";
 
 /// The role of one member account.
-fn child(account: &str) -> String {
+pub(crate) fn child(account: &str) -> String {
     format!("arn:aws:iam::{account}:role/{CHILD}")
 }
 
 /// An organization as the usual templates make it: the central role lives in the management account, and the child role in every
 /// account but that one, for service-managed StackSets leave it out.
-fn organization() -> World {
+pub(crate) fn organization() -> World {
     let world = World::new()
         .user(KEY, MANAGEMENT)
         .organization(MANAGEMENT)
@@ -61,7 +61,7 @@ source = {{ aws_user = {{ access_key_id = "{KEY}", secret_access_key = "env:SECR
     )
 }
 
-fn open(world: World, keys: &str, role: &str) -> (Simulator, Home) {
+pub(crate) fn open(world: World, keys: &str, role: &str) -> (Simulator, Home) {
     let sim = Simulator::start(world);
     let home = Home::new(&sim.url(), &schedules(keys, role));
     (sim, home)
