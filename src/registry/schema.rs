@@ -19,6 +19,7 @@ const MIGRATIONS: &[M<'_>] = &[
     M::up(include_str!("migrations/0001_initial.sql")),
     M::up(include_str!("migrations/0002_worker.sql")),
     M::up(include_str!("migrations/0003_figures.sql")),
+    M::up(include_str!("migrations/0004_pauses.sql")),
 ];
 
 /// The released migrations.
