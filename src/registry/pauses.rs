@@ -153,7 +153,7 @@ pub(super) fn forget(sql: &Connection) -> rusqlite::Result<usize> {
              SELECT 1 FROM schedules s
              WHERE past_pauses.connection IN ('', s.connection) AND past_pauses.until > s.since
                AND NOT EXISTS (SELECT 1 FROM due_instants d WHERE d.connection = s.connection AND d.void = 0
-                               AND d.due_at >= past_pauses.until))",
+                               AND d.due_at >= past_pauses.until AND d.id > s.begun_after))",
         [],
     )
 }

@@ -19,7 +19,7 @@ pub struct Pruned {
 impl Registry {
     /// Forgets runs that began more than `keep` before `now`, but for each scope's and each connection's last run, and for runs
     /// that history, the outbox or a younger run refers to; of those only what they saw scope by scope is forgotten. Due instants go
-    /// with them, but for each connection's last. Pauses that have ended go with the last instant in them that waited for its fate.
+    /// with them, but for the last of each connection and of its schedule as it stands. Pauses that have ended go with the last instant in them that waited for its fate.
     ///
     /// # Errors
     /// What SQLite and the disk may refuse.
@@ -41,7 +41,10 @@ impl Registry {
             let dues = sql.execute(
                 "DELETE FROM due_instants
                  WHERE recorded_at < ?1 AND (run_id IS NOT NULL OR fate NOT IN ('run', 'caught_up'))
-                   AND due_at < (SELECT max(due_at) FROM due_instants d WHERE d.connection = due_instants.connection)",
+                   AND due_at < (SELECT max(due_at) FROM due_instants d WHERE d.connection = due_instants.connection)
+                   AND due_at < ifnull((SELECT max(due_at) FROM due_instants d JOIN schedules s USING (connection)
+                                        WHERE d.connection = due_instants.connection AND d.due_at > s.since
+                                          AND d.id > s.begun_after), due_at + 1)",
                 [At(before)],
             )?;
             let mut runs = 0;

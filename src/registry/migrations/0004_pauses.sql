@@ -5,3 +5,7 @@ CREATE TABLE past_pauses (
     since      INTEGER NOT NULL,
     until      INTEGER NOT NULL            -- exclusive
 ) STRICT;
+
+-- The newest due instant when the schedule began. Only later rows are its own: earlier ones, of whatever time, were the
+-- instants of what the file said before.
+ALTER TABLE schedules ADD COLUMN begun_after INTEGER NOT NULL DEFAULT 0;

@@ -92,6 +92,43 @@ fn a_schedule_begins_anew_when_its_definition_changes_and_only_then() {
 }
 
 #[test]
+fn only_the_instants_of_a_definition_settle_it() {
+    let (_directory, mut registry) = open();
+    registry.define_schedules(&definition("shop", "at nine"), at("2026-11-23T08:00:00Z")).unwrap();
+    registry.record_fates(&[fate(MONDAY, Fate::Run)], at(MONDAY)).unwrap();
+    let settled = |registry: &Registry| registry.schedules().unwrap()["shop"].settled_until;
+    assert_eq!(settled(&registry), Some(at(MONDAY)));
+    // The clock was half an hour ahead.
+    registry.define_schedules(&definition("shop", "a quarter to nine"), at("2026-11-23T08:30:00Z")).unwrap();
+    assert_eq!(settled(&registry), None);
+    registry.record_fates(&[fate("2026-11-23T08:45:00Z", Fate::Run)], at("2026-11-23T08:45:00Z")).unwrap();
+    assert_eq!(settled(&registry), Some(at("2026-11-23T08:45:00Z")));
+    let pruned = registry.prune(TimeDelta::days(1), at("2027-11-23T09:00:00Z")).unwrap();
+    assert_eq!((pruned.dues, settled(&registry)), (0, Some(at("2026-11-23T08:45:00Z"))), "it is not judged again");
+}
+
+#[test]
+fn an_instant_that_was_set_aside_settles_the_definition_that_serves_it() {
+    let (_directory, mut registry) = open();
+    registry.define_schedules(&definition("shop", "one"), at("2026-11-01T00:00:00Z")).unwrap();
+    registry.record_fates(&[fate(MONDAY, Fate::Missed)], at("2031-01-01T00:00:00Z")).unwrap();
+    registry.set_aside_fates_of_the_future(at("2026-11-22T00:00:00Z")).unwrap();
+    registry.define_schedules(&definition("shop", "two"), at("2026-11-22T00:00:00Z")).unwrap();
+    registry.record_fates(&[fate(MONDAY, Fate::Run)], at(MONDAY)).unwrap();
+    assert_eq!(registry.schedules().unwrap()["shop"].settled_until, Some(at(MONDAY)));
+}
+
+#[test]
+fn a_definition_keeps_its_instants_when_only_its_date_was_wrong() {
+    let (_directory, mut registry) = open();
+    registry.define_schedules(&definition("shop", "one"), at("2026-11-22T00:00:00Z")).unwrap();
+    registry.record_fates(&[fate(MONDAY, Fate::Run)], at(MONDAY)).unwrap();
+    let september = at("2026-09-01T00:00:00Z");
+    let state = registry.define_schedules(&definition("shop", "one"), september).unwrap()["shop"].clone();
+    assert_eq!((state.since, state.settled_until), (september, Some(at(MONDAY))));
+}
+
+#[test]
 fn a_schedule_that_began_under_a_wrong_clock_begins_now() {
     let (_directory, mut registry) = open();
     registry.define_schedules(&definition("shop", "one"), at("2031-01-01T00:00:00Z")).unwrap();
