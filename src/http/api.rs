@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::response::Response;
@@ -103,11 +103,14 @@ pub(super) async fn resume(
 
 /// The JSON object that a request carries; none at all stands for an empty one.
 async fn asked<T: DeserializeOwned + Default>(body: Body) -> Result<T, Problem> {
+    let too_large = || Problem::new("too_large", format!("the request broke off or carries more than {BODY} bytes"));
+    // What says that it is too long is not waited for.
+    if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > BODY) {
+        return Err(too_large());
+    }
     let late = |_elapsed| Problem::new("timed_out", "the request did not come to its end in time");
     let bytes = timeout(HEAD_TIMEOUT, axum::body::to_bytes(body, BODY)).await.map_err(late)?;
-    let bytes: Bytes = bytes.map_err(|_cut| {
-        Problem::new("too_large", format!("the request broke off or carries more than {BODY} bytes"))
-    })?;
+    let bytes: Bytes = bytes.map_err(|_cut| too_large())?;
     if bytes.is_empty() {
         return Ok(T::default());
     }
