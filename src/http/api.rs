@@ -17,7 +17,7 @@ use super::access::ACTOR;
 use super::answer::{self, Problem};
 use super::backend::PauseRequest;
 use super::query::{self, Query};
-use super::routes::Site;
+use super::routes::{Kind, Site};
 use super::server::HEAD_TIMEOUT;
 
 /// What a request may carry; ours are a few members of JSON.
@@ -26,19 +26,19 @@ const BODY: usize = 16 * 1024;
 /// `GET /api/v1/connections`.
 pub(super) async fn connections(State(site): State<Arc<Site>>, uri: Uri) -> Result<Response, Problem> {
     let paging = Query::of(&uri, &query::OF_CONNECTIONS)?.paging()?;
-    Ok(answer::listing(site.ask(move |backend| backend.connections(&paging)).await??, &uri))
+    Ok(answer::listing(site.ask(Kind::List, move |backend| backend.connections(&paging)).await??, &uri))
 }
 
 /// `GET /api/v1/apis`.
 pub(super) async fn apis(State(site): State<Arc<Site>>, uri: Uri) -> Result<Response, Problem> {
     let wanted = Query::of(&uri, &query::OF_APIS)?.apis()?;
-    Ok(answer::listing(site.ask(move |backend| backend.apis(&wanted)).await??, &uri))
+    Ok(answer::listing(site.ask(Kind::List, move |backend| backend.apis(&wanted)).await??, &uri))
 }
 
 /// `GET /api/v1/runs`.
 pub(super) async fn runs(State(site): State<Arc<Site>>, uri: Uri) -> Result<Response, Problem> {
     let wanted = Query::of(&uri, &query::OF_RUNS)?.runs()?;
-    Ok(answer::listing(site.ask(move |backend| backend.runs(&wanted)).await??, &uri))
+    Ok(answer::listing(site.ask(Kind::List, move |backend| backend.runs(&wanted)).await??, &uri))
 }
 
 /// `GET /api/v1/runs/{id}`.
@@ -49,7 +49,7 @@ pub(super) async fn run(
 ) -> Result<Json<Value>, Problem> {
     Query::of(&uri, &[])?;
     let id = id.parse().map_err(|_none| Problem::bad_request(format!("{id} is no number of a run")))?;
-    Ok(Json(site.ask(move |backend| backend.run(id)).await??))
+    Ok(Json(site.ask(Kind::List, move |backend| backend.run(id)).await??))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -82,7 +82,7 @@ pub(super) async fn pause(
     Query::of(&uri, &[])?;
     let Pause { until, note } = asked(body).await?;
     let pause = PauseRequest { until, note };
-    Ok(Json(site.ask(move |backend| backend.pause(&name, &pause, ACTOR)).await??))
+    Ok(Json(site.ask(Kind::Change, move |backend| backend.pause(&name, &pause, ACTOR)).await??))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -98,7 +98,7 @@ pub(super) async fn resume(
 ) -> Result<Json<Value>, Problem> {
     Query::of(&uri, &[])?;
     let Nothing {} = asked(body).await?;
-    Ok(Json(site.ask(move |backend| backend.resume(&name, ACTOR)).await??))
+    Ok(Json(site.ask(Kind::Change, move |backend| backend.resume(&name, ACTOR)).await??))
 }
 
 /// The JSON object that a request carries; none at all stands for an empty one.
