@@ -292,7 +292,7 @@ impl<S: Swap> Reloader<S> {
 
     async fn read(&self) -> Option<Result<Text, Fault>> {
         let file = self.followed.file.clone();
-        spawn_blocking(move || source::read_again(&file)).await.ok()
+        spawn_blocking(move || source::read(&file)).await.ok()
     }
 
     /// Reads until two reads in a row find the same; none where they never do, and the next look has to.
