@@ -113,13 +113,13 @@ fn taken(result: ReloadResult) -> bool {
 
 /// Writes down in the registry, where there is one, who changed what. The file is changed by then, so a registry that cannot be written
 /// is only told of.
-pub(super) fn record_edit(registry: &Path, done: &Done<'_>, hash: &str) {
-    if let Err(error) = record(registry, done, hash) {
+pub(super) fn record_edit(registry: &Path, file: &Path, done: &Done<'_>, hash: &str) {
+    if let Err(error) = record(registry, file, done, hash) {
         super::say(&format!("warning: the edit was made and is not in the audit trail: {error}"));
     }
 }
 
-fn record(registry: &Path, done: &Done<'_>, hash: &str) -> Result<(), RegistryError> {
+fn record(registry: &Path, file: &Path, done: &Done<'_>, hash: &str) -> Result<(), RegistryError> {
     let mut registry = match Registry::open(registry) {
         Ok(registry) => registry,
         Err(error) if matches!(error.kind, RegistryErrorKind::Missing | RegistryErrorKind::DirectoryMissing(_)) => {
@@ -127,7 +127,7 @@ fn record(registry: &Path, done: &Done<'_>, hash: &str) -> Result<(), RegistryEr
         }
         Err(error) => return Err(error),
     };
-    let Done { connection, command, file, changes } = done;
+    let Done { connection, command, changes } = done;
     let actor = super::actor();
     let entry = AuditEntry {
         actor: &actor,

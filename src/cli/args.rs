@@ -137,6 +137,7 @@ pub enum Command {
     /// List runs, or show one with its scopes.
     Runs {
         /// The run.
+        #[arg(allow_negative_numbers = true)]
         id: Option<i64>,
         /// Only runs of this connection.
         #[arg(long, value_name = "NAME")]
@@ -248,7 +249,7 @@ pub struct Pause {
     #[command(flatten)]
     pub which: Which,
     /// When they go on by themselves: an instant (RFC 3339), a date (its beginning, UTC), or from now, such as 2h.
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub until: Option<String>,
     /// Why.
     #[arg(long, value_name = "TEXT")]
@@ -265,7 +266,7 @@ pub struct Reload {
     #[arg(long)]
     pub accept: bool,
     /// How long to wait.
-    #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = humantime::parse_duration, allow_hyphen_values = true)]
     pub timeout: Duration,
 }
 
@@ -289,7 +290,7 @@ pub struct Health {
 #[derive(Clone, Debug, Args)]
 pub struct Audit {
     /// Not before: an instant (RFC 3339), a date (UTC), or back from now, such as 7d.
-    #[arg(long, value_name = "D")]
+    #[arg(long, value_name = "D", allow_hyphen_values = true)]
     pub since: Option<String>,
     /// Only of this connection.
     #[arg(long, value_name = "NAME")]

@@ -8,7 +8,7 @@ use super::args::{self, Format, Global};
 use super::exit::{Exit, Failure};
 use super::instant::{self, Span};
 use super::output::{Output, when};
-use super::setup;
+use super::{naming, setup};
 use crate::clock;
 use crate::registry::{AuditFilter, AuditRow};
 
@@ -19,7 +19,11 @@ pub(super) fn audit<W: Write>(global: &Global, asked: &args::Audit, output: &mut
     let now = clock::now();
     let since = asked.since.as_ref().map(|text| instant::parse("--since", text, Span::Back, now)).transpose()?;
     let filter = AuditFilter { since, connection: asked.connection.clone(), limit: Some(asked.limit) };
-    let rows = setup::open_to_read(global)?.audit_trail(&filter)?;
+    let registry = setup::open_to_read(global)?;
+    let rows = registry.audit_trail(&filter)?;
+    if let (true, Some(name)) = (rows.is_empty(), &asked.connection) {
+        naming::must_be_known(global, &registry, name)?;
+    }
     match global.output {
         Format::Json => output.json(&rows)?,
         Format::Csv => {

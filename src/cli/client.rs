@@ -88,6 +88,9 @@ pub(super) fn bad_file(global: &Global) -> Option<String> {
     bad.message.lines().next().map(str::to_owned)
 }
 
+/// What to do where the files of a worker may not be read.
+const AS_WHOM: &str = "use the user that the worker runs as, or root";
+
 /// The worker of the registry at `path`, which is given some time to listen.
 ///
 /// # Errors
@@ -96,7 +99,12 @@ pub(super) async fn worker_of(path: &Path, patience: Duration) -> Result<Option<
     let asked = tokio::time::Instant::now();
     loop {
         let holder = locks::worker_of(path).map_err(|error| {
-            Failure::failed(format!("cannot tell whether a worker has the registry {}: {error}", path.display()))
+            let failure =
+                Failure::failed(format!("cannot tell whether a worker has the registry {}: {error}", path.display()));
+            match error.kind() {
+                io::ErrorKind::PermissionDenied => failure.hint(AS_WHOM),
+                _ => failure,
+            }
         })?;
         let Some(holder) = holder else { return Ok(None) };
         let answer = holder.socket.as_deref().map(control::connect);
@@ -120,7 +128,7 @@ fn silent(path: &Path, holder: &LockedBy, refusal: Option<&io::Error>) -> Failur
             "{worker} has the registry {path}, and its control socket {} refuses: {error}",
             socket.display()
         ))
-        .hint("use the user that the worker runs as, or root"),
+        .hint(AS_WHOM),
         (_, Some(socket)) => Failure::failed(format!(
             "{worker} has the registry {path} and does not answer at its control socket {}",
             socket.display()

@@ -79,9 +79,10 @@ fn summary(connection: &Connection) -> Value {
 async fn add<W: Write>(global: &Global, options: &AddConnection, output: &mut Output<W>) -> Result<Exit, Failure> {
     let name = &options.name;
     let edit = Edit::AddConnection { name: name.clone(), tables: tables(options)? };
-    let draft = Draft::make(global, &edit)?;
+    let mut draft = Draft::make(global, &edit)?;
     draft.file.must_be_writable()?;
-    let Some(connection) = draft.after.connections.get(name) else {
+    let connection = draft.after.connections.get(name).cloned();
+    let Some(connection) = &connection else {
         return Err(Failure::failed(format!("{name} did not get into the file; nothing was written")));
     };
     let (text, present) = (global.output == Format::Text, Present::new());
@@ -97,7 +98,8 @@ async fn add<W: Write>(global: &Global, options: &AddConnection, output: &mut Ou
             confirm(diff::unified(&draft.file.text, &draft.text, &file, &file).trim_end(), "Add this connection?")?;
         }
         let changes = json!([{ "key": "connection", "from": null, "to": summary(connection) }]);
-        let done = Done { connection: name, command: "connection add", file: draft.file.name(), changes };
+        draft = draft.last_look(global)?;
+        let done = Done { connection: name, command: "connection add", changes };
         followed = draft.write(global, &done).await?;
     }
     if text {
@@ -242,15 +244,16 @@ async fn remove<W: Write>(
     yes: bool,
     output: &mut Output<W>,
 ) -> Result<Exit, Failure> {
-    let draft = Draft::make(global, &Edit::RemoveConnection { connection: connection.to_owned() })?;
+    let mut draft = Draft::make(global, &Edit::RemoveConnection { connection: connection.to_owned() })?;
     draft.file.must_be_writable()?;
     if !yes {
         let what = schedule::what_stops(draft.before.as_ref(), connection);
         confirm(&format!("{what}\nits history in the registry stays"), "Remove this connection from the file?")?;
     }
+    draft = draft.last_look(global)?;
     let was = draft.before.as_ref().and_then(|config| config.connections.get(connection));
     let changes = json!([{ "key": "connection", "from": was.map(summary), "to": null }]);
-    let done = Done { connection, command: "connection remove", file: draft.file.name(), changes };
+    let done = Done { connection, command: "connection remove", changes };
     let followed = draft.write(global, &done).await?;
     match global.output {
         Format::Json => output.json(&json!({

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::exit::Failure;
 use crate::registry::hex;
+use crate::worker::service::source::{self, Text};
 
 /// A schedule file as it was read.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(super) struct EditFile {
     /// What it said.
     pub(super) text: String,
     hash: String,
+    /// Its folder, locked against other commands that edit.
+    held: Option<File>,
 }
 
 impl EditFile {
@@ -33,16 +36,25 @@ impl EditFile {
     /// # Errors
     /// It cannot be read, or is not text.
     pub(super) fn read(named: &Path) -> Result<Self, Failure> {
-        let cannot =
-            |error: io::Error| Failure::usage(format!("cannot read the schedule file {}: {error}", named.display()));
-        let real = named.canonicalize().map_err(cannot)?;
-        let bytes = fs::read(&real).map_err(cannot)?;
-        let hash = hash(&bytes);
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            Failure::usage(format!("the schedule file {} is not UTF-8 (byte {at})", named.display()))
-        })?;
-        Ok(Self { named: named.to_owned(), real, text, hash })
+        Self::read_as(named, real(named)?, None)
+    }
+
+    /// Reads the file, and keeps other commands from editing it until this one has written or is dropped: what they write then builds on
+    /// what this one wrote. Not while somebody is asked something.
+    ///
+    /// # Errors
+    /// As [`EditFile::read`].
+    pub(super) fn read_and_hold(named: &Path) -> Result<Self, Failure> {
+        let real = real(named)?;
+        let held = File::open(folder_of(&real)).map_err(|error| unreadable(named, &error))?;
+        // Where there are no locks, as on some network file systems, a file that was changed meanwhile is found before it is replaced.
+        let _ = held.lock();
+        Self::read_as(named, real, Some(held))
+    }
+
+    fn read_as(named: &Path, real: PathBuf, held: Option<File>) -> Result<Self, Failure> {
+        let Text { text, hash } = source::read(named).map_err(|fault| Failure::usage(fault.to_string()))?;
+        Ok(Self { named: named.to_owned(), real, text, hash, held })
     }
 
     /// As the user named it.
@@ -85,16 +97,16 @@ impl EditFile {
         })
     }
 
-    /// Replaces the text; answers the hash of the new one.
+    /// Replaces the text and lets others edit; answers the hash of the new one.
     ///
     /// # Errors
-    /// It cannot be written, or somebody changed it since it was read: then it is as it was found.
-    pub(super) fn replace(&self, text: &str) -> Result<String, Failure> {
+    /// It cannot be written, or somebody, who takes no locks, changed it since it was read: then it is as it was found.
+    pub(super) fn replace(&mut self, text: &str) -> Result<String, Failure> {
         self.must_be_writable()?;
-        let folder = File::open(self.folder()).map_err(|error| self.failed(&error))?;
-        // Two commands at once go one after the other, and the second finds the file changed. Where there are no locks, as on some
-        // network file systems, only the moment between the last look and the renaming is open.
-        let _ = folder.lock();
+        let folder = match self.held.take() {
+            Some(folder) => folder,
+            None => File::open(self.folder()).map_err(|error| self.failed(&error))?,
+        };
         let meta = fs::metadata(&self.real).map_err(|error| self.failed(&error))?;
         let beside = Beside::new(&self.real, text, &meta).map_err(|error| self.failed(&error))?;
         let now = fs::read(&self.real).map_err(|error| self.failed(&error))?;
@@ -108,7 +120,7 @@ impl EditFile {
     }
 
     fn folder(&self) -> &Path {
-        self.real.parent().unwrap_or(Path::new("/"))
+        folder_of(&self.real)
     }
 
     fn cannot(&self, why: &str) -> Failure {
@@ -125,6 +137,19 @@ impl EditFile {
             _ => self.cannot(&error.to_string()),
         }
     }
+}
+
+/// Where a file really is.
+fn real(named: &Path) -> Result<PathBuf, Failure> {
+    named.canonicalize().map_err(|error| unreadable(named, &error))
+}
+
+fn folder_of(real: &Path) -> &Path {
+    real.parent().unwrap_or(Path::new("/"))
+}
+
+fn unreadable(named: &Path, error: &io::Error) -> Failure {
+    Failure::usage(format!("cannot read the schedule file {}: {error}", named.display()))
 }
 
 /// The new text in a file of its own, which is gone again unless it takes the old one's place.
@@ -192,7 +217,7 @@ mod tests {
     fn a_file_is_replaced_with_its_mode_and_leaves_nothing_beside() {
         let (folder, path) = folder_with("old");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        let file = EditFile::read(&path).unwrap();
+        let mut file = EditFile::read(&path).unwrap();
         assert_eq!(file.replace("new").unwrap(), hash(b"new"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o640);
@@ -212,11 +237,27 @@ mod tests {
     #[test]
     fn what_somebody_else_wrote_meanwhile_is_not_overwritten() {
         let (folder, path) = folder_with("old");
-        let file = EditFile::read(&path).unwrap();
+        let mut file = EditFile::read(&path).unwrap();
         fs::write(&path, "theirs").unwrap();
         assert!(file.replace("new").unwrap_err().message.contains("somebody else has just changed it"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
         assert_eq!(names(folder.path()), ["schedules.toml"]);
+    }
+
+    #[test]
+    fn whoever_holds_it_writes_before_another_reads() {
+        let (_folder, path) = folder_with("old");
+        let mut first = EditFile::read_and_hold(&path).unwrap();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| {
+                let mut file = EditFile::read_and_hold(&path).unwrap();
+                let more = format!("{} second", file.text);
+                file.replace(&more).unwrap();
+            });
+            first.replace("first").unwrap();
+            second.join().unwrap();
+        });
+        assert_eq!(fs::read_to_string(&path).unwrap(), "first second");
     }
 
     #[test]

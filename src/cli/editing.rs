@@ -1,6 +1,5 @@
 //! An edit of the schedule file from the command to the disk: made, checked as a whole, written, written down, and told to the worker.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -26,6 +25,7 @@ pub(super) struct Draft {
     pub(super) after: Config,
     /// Its text then.
     pub(super) text: String,
+    edit: Edit,
 }
 
 impl Draft {
@@ -34,7 +34,20 @@ impl Draft {
     /// # Errors
     /// What is to be edited is not there, or what would result is not valid: every mistake of it is in the message.
     pub(super) fn make(global: &Global, edit: &Edit) -> Result<Self, Failure> {
-        let file = EditFile::read(&setup::file(global))?;
+        Self::of(global, EditFile::read(&setup::file(global))?, edit)
+    }
+
+    /// The same edit of the file as it is now, which others may have changed while somebody was asked; from here to [`Draft::write`] no
+    /// other command edits it.
+    ///
+    /// # Errors
+    /// As [`Draft::make`].
+    pub(super) fn last_look(self, global: &Global) -> Result<Self, Failure> {
+        let file = EditFile::read_and_hold(self.file.name())?;
+        if file.hash() == self.file.hash() { Ok(Self { file, ..self }) } else { Self::of(global, file, &self.edit) }
+    }
+
+    fn of(global: &Global, file: EditFile, edit: &Edit) -> Result<Self, Failure> {
         let before = config::parse(&file.text, &Place::new(file.name()));
         let text = match (edit::edit(&file.text, edit), &before) {
             (Ok(text), _) => text,
@@ -64,7 +77,7 @@ impl Draft {
                 super::say(&format!("warning: {warning}"));
             }
         }
-        Ok(Self { file, before: before.ok().map(|checked| checked.config), after, text })
+        Ok(Self { file, before: before.ok().map(|checked| checked.config), after, text, edit: edit.clone() })
     }
 
     /// Whether the edit changes the file.
@@ -76,7 +89,7 @@ impl Draft {
     ///
     /// # Errors
     /// The file cannot be written, or was changed meanwhile: then nothing was done.
-    pub(super) async fn write(&self, global: &Global, done: &Done<'_>) -> Result<Followed, Failure> {
+    pub(super) async fn write(&mut self, global: &Global, done: &Done<'_>) -> Result<Followed, Failure> {
         let hash = self.file.replace(&self.text)?;
         let loaded = Loaded {
             config: Arc::new(self.after.clone()),
@@ -85,7 +98,7 @@ impl Draft {
             text: Text { text: self.text.clone(), hash: hash.clone() },
         };
         let registry = setup::registry_path(global, &loaded);
-        after_edit::record_edit(&registry, done, &hash);
+        after_edit::record_edit(&registry, self.file.name(), done, &hash);
         Ok(after_edit::tell_worker(&registry, &self.file).await)
     }
 }
@@ -97,8 +110,6 @@ pub(super) struct Done<'a> {
     pub(super) connection: &'a str,
     /// What, in the words of the command line, such as `schedule set`.
     pub(super) command: &'static str,
-    /// The file.
-    pub(super) file: &'a Path,
     /// The keys that changed, with their old and new values.
     pub(super) changes: Value,
 }
@@ -111,5 +122,41 @@ fn refused(error: &EditError) -> Failure {
         )),
         EditError::ConnectionExists(name) => failure.hint(format!("`aboard schedule show {name}` shows its schedule")),
         EditError::NotToml(_) | EditError::NoConnection(_) | EditError::Unwritable(_) => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::cli::args::{Format, LogFormat};
+
+    #[test]
+    fn what_others_wrote_while_a_person_was_asked_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("schedules.toml");
+        let table =
+            |name: &str| format!("[connections.{name}]\nregions = [\"eu-west-1\"]\ncredentials.default_chain = {{}}\n");
+        fs::write(&path, table("shop") + &table("other")).unwrap();
+        let global = Global {
+            config: Some(path.clone()),
+            registry: None,
+            output: Format::Text,
+            log_format: LogFormat::Text,
+            verbose: 0,
+            quiet: true,
+        };
+        let remove = |name: &str| Edit::RemoveConnection { connection: name.to_owned() };
+        let draft = Draft::make(&global, &remove("shop")).unwrap();
+        fs::write(&path, table("shop") + &table("third")).unwrap();
+        let mut draft = draft.last_look(&global).unwrap();
+        assert!(draft.before.as_ref().is_some_and(|config| config.connections.contains_key("third")));
+        draft.file.replace(&draft.text).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), table("third"));
+        // Somebody else has done it meanwhile.
+        let draft = Draft::make(&global, &remove("third")).unwrap();
+        fs::write(&path, "").unwrap();
+        assert!(draft.last_look(&global).is_err());
     }
 }

@@ -2,25 +2,44 @@
 
 use std::collections::BTreeSet;
 
+use super::args::Global;
 use super::exit::Failure;
 use super::output::one_line;
+use super::setup;
 use crate::config::Config;
 use crate::registry::{ApiDocument, ApiRef, Reader};
 use crate::worker::{NamedApi, Shelf};
 
 /// A connection that the file does not have.
 pub(super) fn no_connection(config: &Config, name: &str) -> Failure {
-    missing("connection", name, config.connections.keys())
+    missing("connection", name, "the schedule file", config.connections.keys())
+}
+
+/// Refuses a name that neither the file, where it can be read, nor the registry has ever had.
+///
+/// # Errors
+/// It is none; those that there are are named.
+pub(super) fn must_be_known(global: &Global, registry: &Reader, name: &str) -> Result<(), Failure> {
+    let mut known = registry.connections()?;
+    known.extend(
+        setup::load(global)
+            .into_iter()
+            .flat_map(|loaded| loaded.config.connections.keys().cloned().collect::<Vec<_>>()),
+    );
+    if known.contains(name) {
+        return Ok(());
+    }
+    Err(missing("connection", name, "the schedule file or the registry", known.iter()))
 }
 
 /// A target that the file does not have.
 pub(super) fn no_target(config: &Config, name: &str) -> Failure {
-    missing("target", name, config.targets.keys())
+    missing("target", name, "the schedule file", config.targets.keys())
 }
 
-fn missing<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a String> + Clone) -> Failure {
+fn missing<'a>(what: &str, name: &str, place: &str, known: impl Iterator<Item = &'a String> + Clone) -> Failure {
     let near = known.clone().map(|known| (strsim::damerau_levenshtein(known, name), known)).min();
-    let failure = Failure::usage(format!("no {what} named {name} in the schedule file"));
+    let failure = Failure::usage(format!("no {what} named {name} in {place}"));
     match near {
         Some((distance, known)) if distance <= 2.max(name.len() / 3) => failure.hint(format!("did you mean {known}?")),
         None => failure.hint("it has none"),

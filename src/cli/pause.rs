@@ -13,6 +13,7 @@ use super::instant::{self, Span};
 use super::output::{Output, one_line, when};
 use super::walk;
 use crate::clock;
+use crate::worker::documents;
 
 /// Lets schedules rest.
 pub(super) fn pause<W: Write>(desk: &Desk, asked: &args::Pause, output: &mut Output<W>) -> Result<Exit, Failure> {
@@ -75,11 +76,7 @@ pub(super) fn resume<W: Write>(desk: &Desk, which: &Which, output: &mut Output<W
             output.json(&json!({ "connection": name, "paused": paused }))?;
             continue;
         }
-        let said = match (paused, count) {
-            (true, _) => "is still paused with every other; `aboard resume --all` ends that",
-            (false, 0) => "was not paused",
-            (false, _) => "goes on with its next due instant",
-        };
+        let said = documents::resumed(count > 0, paused);
         output.line(&format!("{}: {said}", name.as_deref().unwrap_or("every connection")))?;
     }
     Ok(exit)

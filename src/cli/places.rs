@@ -30,7 +30,7 @@ pub(super) fn registries_by(global: &Global, loaded: Result<Loaded, Failure>) ->
 pub(super) fn of_bad_file(global: &Global) -> Vec<PathBuf> {
     let file = setup::file(global);
     let file = std::path::absolute(&file).unwrap_or(file);
-    let text = source::read_again(&file).ok();
+    let text = source::read(&file).ok();
     if let Some(named) = text.and_then(|text| named(&text.text)) {
         return vec![Place::new(&file).resolve(&named)];
     }

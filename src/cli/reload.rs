@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use serde_json::json;
+
 use super::args::{self, Format, Global};
 use super::client;
 use super::exit::{Exit, Failure};
@@ -14,6 +16,9 @@ pub(super) async fn reload<W: Write>(
     asked: &args::Reload,
     output: &mut Output<W>,
 ) -> Result<Exit, Failure> {
+    if asked.timeout.is_zero() {
+        return Err(Failure::usage("--timeout 0s leaves the worker no time").hint("say how long to wait, such as 30s"));
+    }
     let Some(worker) = client::find(global, client::STARTS).await? else {
         return Err(client::none(global).hint("the file counts when one starts"));
     };
@@ -21,8 +26,13 @@ pub(super) async fn reload<W: Write>(
     if let Some(report) = worker.reload(asked.wait, asked.accept, false, asked.timeout).await? {
         return show(global, &report, output);
     }
-    if global.output == Format::Text && !global.quiet {
-        output.line(&format!("{name} was told"))?;
+    match global.output {
+        // The members of a report, of which nothing is known yet.
+        Format::Json => output.json(&json!({
+            "result": "told", "diff": null, "errors": [], "warnings": [], "needs_restart": [],
+        }))?,
+        Format::Text | Format::Csv if global.quiet => {}
+        Format::Text | Format::Csv => output.line(&format!("{name} was told"))?,
     }
     Ok(Exit::Done)
 }

@@ -7,7 +7,7 @@ use super::exit::{Exit, Failure};
 use super::fold;
 use super::listing::time;
 use super::output::{Output, one_line, when};
-use super::setup;
+use super::{naming, setup};
 use crate::inventory::ScopeState;
 use crate::registry::{DueRow, Happening, RunId, RunRow, RunScope, TimelineFilter};
 use crate::schedule::Reason;
@@ -26,8 +26,11 @@ pub(super) fn runs<W: Write>(
         let (run, scopes) = registry.run(id)?;
         return one(global, &run, &scopes, output);
     }
-    let connection = connection.map(str::to_owned);
-    let runs = registry.timeline(&TimelineFilter { connection, after: None, limit: Some(limit) })?;
+    let filter = TimelineFilter { connection: connection.map(str::to_owned), after: None, limit: Some(limit) };
+    let runs = registry.timeline(&filter)?;
+    if let (true, Some(name)) = (runs.is_empty(), connection) {
+        naming::must_be_known(global, &registry, name)?;
+    }
     match global.output {
         Format::Json => output.json(&runs.iter().map(documents::happening).collect::<Vec<_>>())?,
         Format::Csv => output.csv(&CSV, runs.iter().map(csv_row))?,

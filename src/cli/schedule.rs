@@ -139,15 +139,19 @@ struct Change<'a> {
 impl Change<'_> {
     async fn carry_out<W: Write>(&self, global: &Global, output: &mut Output<W>) -> Result<Exit, Failure> {
         let Self { connection, edit, command, asks } = self;
-        let draft = Draft::make(global, edit)?;
+        let mut draft = Draft::make(global, edit)?;
         let mut followed = Followed::Nobody;
         if draft.changes() {
             draft.file.must_be_writable()?;
             if let Some(question) = asks {
                 confirm(&what_stops(draft.before.as_ref(), connection), question)?;
             }
+            draft = draft.last_look(global)?;
+        }
+        // Somebody else may have done the same meanwhile.
+        if draft.changes() {
             let changes = schedule_keys::document(&changed(&draft, connection));
-            followed = draft.write(global, &Done { connection, command, file: draft.file.name(), changes }).await?;
+            followed = draft.write(global, &Done { connection, command, changes }).await?;
         }
         match global.output {
             Format::Json => {

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::answer::Problem;
-use super::routes::Site;
+use super::routes::{Kind, Site};
 
 /// What needs no token wherever it is asked from.
 pub(super) const OPEN: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
@@ -65,7 +65,7 @@ async fn judge(site: &Site, head: &Parts) -> Result<(), Problem> {
     if open || (loopback && !write) {
         return Ok(());
     }
-    if verdict == Verdict::NoneConfigured || site.token().await.is_none() {
+    if verdict == Verdict::NoneConfigured || site.backend.token().is_none() {
         let message = if write {
             "changes need a token, and none is configured"
         } else {
@@ -109,9 +109,8 @@ fn presented(headers: &HeaderMap) -> Presented<'_> {
 }
 
 async fn verify(site: &Site, token: &[u8]) -> Result<Verdict, Problem> {
-    let Some(reference) = site.token().await else { return Ok(Verdict::NoneConfigured) };
-    let secret = tokio::task::spawn_blocking(move || crate::secret::resolve(&reference)).await;
-    let secret = secret.map_err(|_ended| Problem::new("failed", "the token could not be compared"))?;
+    let Some(reference) = site.backend.token() else { return Ok(Verdict::NoneConfigured) };
+    let secret = site.block(Kind::Token, move || crate::secret::resolve(&reference)).await?;
     let secret = secret.map_err(|error| {
         // The sentence names a path or a variable, which is for the log and not for whoever asks.
         tracing::error!("the token of [http] cannot be read: {error}");

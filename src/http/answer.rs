@@ -110,17 +110,37 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// Adds those headers, and our form to what the router refuses by itself.
+/// What a refusal that is not in our form may say.
+const SENTENCE: usize = 1024;
+
+/// Adds those headers, and our form to what router and extractors refuse by themselves.
 pub(super) async fn finish(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = next.run(request).await;
-    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+    let status = response.status();
+    if status == StatusCode::METHOD_NOT_ALLOWED {
         response = method_not_allowed(&method, &path);
+    } else if (status.is_client_error() || status.is_server_error()) && !is_json(&response) {
+        response = in_our_form(response).await;
     }
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+fn is_json(response: &Response) -> bool {
+    response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json")
+}
+
+/// The same refusal with its sentence, of the kind that its status stands for.
+async fn in_our_form(response: Response) -> Response {
+    let (head, body) = response.into_parts();
+    let kind = KINDS.iter().find(|(_, status)| head.status == *status).map_or("failed", |(kind, _)| *kind);
+    let said = axum::body::to_bytes(body, SENTENCE).await.unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
+    let message = if said.trim().is_empty() { head.status.to_string() } else { said.trim().to_owned() };
+    Problem::new(kind, message).into_response()
 }
 
 fn method_not_allowed(method: &Method, path: &str) -> Response {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::response::Response;
@@ -17,7 +17,7 @@ use super::access::ACTOR;
 use super::answer::{self, Problem};
 use super::backend::PauseRequest;
 use super::query::{self, Query};
-use super::routes::Site;
+use super::routes::{Kind, Site};
 use super::server::HEAD_TIMEOUT;
 
 /// What a request may carry; ours are a few members of JSON.
@@ -26,25 +26,25 @@ const BODY: usize = 16 * 1024;
 /// `GET /api/v1/connections`.
 pub(super) async fn connections(State(site): State<Arc<Site>>, uri: Uri) -> Result<Response, Problem> {
     let paging = Query::of(&uri, &query::OF_CONNECTIONS)?.paging()?;
-    Ok(answer::listing(site.ask(move |backend| backend.connections(&paging)).await??, &uri))
+    Ok(answer::listing(site.ask(Kind::List, move |backend| backend.connections(&paging)).await??, &uri))
 }
 
 /// `GET /api/v1/apis`.
 pub(super) async fn apis(State(site): State<Arc<Site>>, uri: Uri) -> Result<Response, Problem> {
     let wanted = Query::of(&uri, &query::OF_APIS)?.apis()?;
-    Ok(answer::listing(site.ask(move |backend| backend.apis(&wanted)).await??, &uri))
+    Ok(answer::listing(site.ask(Kind::List, move |backend| backend.apis(&wanted)).await??, &uri))
 }
 
 /// `GET /api/v1/runs`.
 pub(super) async fn runs(State(site): State<Arc<Site>>, uri: Uri) -> Result<Response, Problem> {
     let wanted = Query::of(&uri, &query::OF_RUNS)?.runs()?;
-    Ok(answer::listing(site.ask(move |backend| backend.runs(&wanted)).await??, &uri))
+    Ok(answer::listing(site.ask(Kind::List, move |backend| backend.runs(&wanted)).await??, &uri))
 }
 
 /// `GET /api/v1/coverage`.
 pub(super) async fn coverage(State(site): State<Arc<Site>>, uri: Uri) -> Result<Response, Problem> {
     let wanted = Query::of(&uri, &query::OF_COVERAGE)?.coverage()?;
-    Ok(answer::listing(site.ask(move |backend| backend.coverage(&wanted)).await??, &uri))
+    Ok(answer::listing(site.ask(Kind::List, move |backend| backend.coverage(&wanted)).await??, &uri))
 }
 
 /// `GET /api/v1/runs/{id}`.
@@ -55,7 +55,7 @@ pub(super) async fn run(
 ) -> Result<Json<Value>, Problem> {
     Query::of(&uri, &[])?;
     let id = id.parse().map_err(|_none| Problem::bad_request(format!("{id} is no number of a run")))?;
-    Ok(Json(site.ask(move |backend| backend.run(id)).await??))
+    Ok(Json(site.ask(Kind::List, move |backend| backend.run(id)).await??))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -88,7 +88,7 @@ pub(super) async fn pause(
     Query::of(&uri, &[])?;
     let Pause { until, note } = asked(body).await?;
     let pause = PauseRequest { until, note };
-    Ok(Json(site.ask(move |backend| backend.pause(&name, &pause, ACTOR)).await??))
+    Ok(Json(site.ask(Kind::Change, move |backend| backend.pause(&name, &pause, ACTOR)).await??))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -104,16 +104,19 @@ pub(super) async fn resume(
 ) -> Result<Json<Value>, Problem> {
     Query::of(&uri, &[])?;
     let Nothing {} = asked(body).await?;
-    Ok(Json(site.ask(move |backend| backend.resume(&name, ACTOR)).await??))
+    Ok(Json(site.ask(Kind::Change, move |backend| backend.resume(&name, ACTOR)).await??))
 }
 
 /// The JSON object that a request carries; none at all stands for an empty one.
 async fn asked<T: DeserializeOwned + Default>(body: Body) -> Result<T, Problem> {
+    let too_large = || Problem::new("too_large", format!("the request broke off or carries more than {BODY} bytes"));
+    // What says that it is too long is not waited for.
+    if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > BODY) {
+        return Err(too_large());
+    }
     let late = |_elapsed| Problem::new("timed_out", "the request did not come to its end in time");
     let bytes = timeout(HEAD_TIMEOUT, axum::body::to_bytes(body, BODY)).await.map_err(late)?;
-    let bytes: Bytes = bytes.map_err(|_cut| {
-        Problem::new("too_large", format!("the request broke off or carries more than {BODY} bytes"))
-    })?;
+    let bytes: Bytes = bytes.map_err(|_cut| too_large())?;
     if bytes.is_empty() {
         return Ok(T::default());
     }

@@ -12,9 +12,9 @@ use crate::plan::{ApiState, Decision, Reason};
 
 /// Who answers.
 ///
-/// Everything but [`Backend::reload`] may block on a disk; the server calls it where that is allowed.
+/// Everything but [`Backend::reload`], and what says otherwise, may block on a disk; the server calls it where that is allowed.
 pub trait Backend: Send + Sync + 'static {
-    /// Where the token is, as the file says today; it is read for each request that needs it.
+    /// Where the token is, as the file says today; it is read for each request that needs it. Quick, and without a disk.
     fn token(&self) -> Option<SecretRef>;
 
     /// Whether the worker does its work. Quick, and without a disk.
@@ -68,7 +68,8 @@ pub trait Backend: Send + Sync + 'static {
     /// Lets them run again, as `resume` does, and answers its entry in [`Backend::connections`].
     ///
     /// # Errors
-    /// There is no such connection, or the registry cannot be written.
+    /// There is no such connection, or the registry cannot be written. A pause of every connection goes on, as `resume` says too; that
+    /// of this one is over then.
     fn resume(&self, connection: &str, by: &str) -> Result<Value, Refusal>;
 }
 

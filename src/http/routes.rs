@@ -11,44 +11,99 @@ use tokio::sync::Semaphore;
 use super::answer::Problem;
 use super::backend::Backend;
 use super::{access, answer, api, health, metrics, openapi};
-use crate::config::SecretRef;
 
-/// Look-ups at one time; further ones wait, so that a burst of requests leaves threads for the runs.
-const LOOK_UPS: usize = 4;
+/// What the backend is asked for. Each kind has places of its own, so that a burst of one leaves threads for the runs and does not
+/// keep another waiting: a scrape comes by whoever asks for lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Lists and what stands in them.
+    List,
+    /// The figures of a scrape, which are made one at a time anyway.
+    Figures,
+    /// A change.
+    Change,
+    /// The token of a request.
+    Token,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::List, Self::Figures, Self::Change, Self::Token];
+
+    /// How many are at work at one time, and how many more wait. Together they are fewer than there may be connections: whatever is
+    /// asked for, another connection is answered, if only that it has to come again.
+    const fn places(self) -> (usize, usize) {
+        match self {
+            Self::List => (4, 40),
+            Self::Figures => (1, 7),
+            Self::Change => (1, 7),
+            Self::Token => (2, 30),
+        }
+    }
+}
+
+/// The places of one kind.
+struct Places {
+    /// At work or waiting.
+    present: Arc<Semaphore>,
+    at_work: Arc<Semaphore>,
+}
+
+impl Places {
+    fn of(kind: Kind) -> Self {
+        let (at_work, waiting) = kind.places();
+        Self { present: Arc::new(Semaphore::new(at_work + waiting)), at_work: Arc::new(Semaphore::new(at_work)) }
+    }
+}
 
 /// What every request works with.
 pub(super) struct Site {
     pub(super) backend: Arc<dyn Backend>,
     /// Where we listen.
     pub(super) listen: SocketAddr,
-    look_ups: Arc<Semaphore>,
+    places: [Places; 4],
 }
 
 impl Site {
     pub(super) fn new(backend: Arc<dyn Backend>, listen: SocketAddr) -> Arc<Self> {
-        Arc::new(Self { backend, listen, look_ups: Arc::new(Semaphore::new(LOOK_UPS)) })
+        Arc::new(Self { backend, listen, places: Kind::ALL.map(Places::of) })
     }
 
     /// Asks the backend where blocking is allowed.
     ///
     /// # Errors
-    /// `failed` where it did not come to an end.
+    /// `failed` where it did not come to an end, `unavailable` where too many ask for the same.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
+        kind: Kind,
         body: impl FnOnce(&dyn Backend) -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        // Nobody closes the semaphore.
-        let _place = Arc::clone(&self.look_ups).acquire_owned().await.ok();
         let backend = Arc::clone(&self.backend);
-        let asked = tokio::task::spawn_blocking(move || body(backend.as_ref())).await;
-        asked.map_err(|_ended| {
-            Problem::new("failed", "the look-up ended without an answer").hint("the worker's log says why")
-        })
+        self.block(kind, move || body(backend.as_ref())).await
     }
 
-    /// Where the token is today.
-    pub(super) async fn token(&self) -> Option<SecretRef> {
-        self.ask(Backend::token).await.ok().flatten()
+    /// Does something where blocking is allowed.
+    ///
+    /// # Errors
+    /// As [`Site::ask`].
+    pub(super) async fn block<T: Send + 'static>(
+        &self,
+        kind: Kind,
+        body: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let Places { present, at_work } = &self.places[kind as usize];
+        let Ok(present) = Arc::clone(present).try_acquire_owned() else {
+            return Err(Problem::new("unavailable", "too many ask for this at once").hint("ask again in a moment"));
+        };
+        // Whoever goes away here gives the place up at once. Nobody closes the semaphore.
+        let place = Arc::clone(at_work).acquire_owned().await.ok();
+        let asked = tokio::task::spawn_blocking(move || {
+            // What has begun comes to its end, and keeps its place until then, also where nobody waits for it any more.
+            let _places = (present, place);
+            body()
+        });
+        asked.await.map_err(|_ended| {
+            Problem::new("failed", "the look-up ended without an answer").hint("the worker's log says why")
+        })
     }
 }
 

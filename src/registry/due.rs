@@ -23,7 +23,7 @@ pub struct ScheduleState {
     pub definition: String,
     /// Nothing that was due at or before it is owed.
     pub since: DateTime<Utc>,
-    /// The newest due instant that has a fate.
+    /// The newest due instant of this definition that has a fate.
     pub settled_until: Option<DateTime<Utc>>,
 }
 
@@ -116,13 +116,20 @@ impl Registry {
                 sql.prepare_cached("DELETE FROM schedules WHERE connection = ?1")?.execute([name])?;
             }
             for (name, definition) in schedules {
-                let stands =
-                    |(known, since): &(String, DateTime<Utc>)| known == definition && !is_misdated(*since, now);
-                if !known.get(name).is_some_and(stands) {
-                    sql.prepare_cached(
-                        "INSERT OR REPLACE INTO schedules (connection, definition, since) VALUES (?1, ?2, ?3)",
-                    )?
-                    .execute((name, definition, At(now)))?;
+                match known.get(name) {
+                    Some((known, since)) if known == definition && !is_misdated(*since, now) => {}
+                    // It is the one that it was, only its date was wrong: the instants that it had stay its own.
+                    Some((known, _)) if known == definition => {
+                        sql.prepare_cached("UPDATE schedules SET since = ?2 WHERE connection = ?1")?
+                            .execute((name, At(now)))?;
+                    }
+                    _ => {
+                        sql.prepare_cached(
+                            "INSERT OR REPLACE INTO schedules (connection, definition, since, begun_after)
+                             SELECT ?1, ?2, ?3, ifnull(max(id), 0) FROM due_instants",
+                        )?
+                        .execute((name, definition, At(now)))?;
+                    }
                 }
             }
             sql.execute("DELETE FROM retries WHERE connection NOT IN (SELECT connection FROM schedules)", [])?;
@@ -140,16 +147,19 @@ impl Registry {
         now: DateTime<Utc>,
     ) -> Result<Vec<Option<DueId>>, RegistryError> {
         self.write(|sql| {
+            // What was set aside gives way to a row with a number of its own: by it one knows whose instant it is.
+            let mut set_aside = sql.prepare_cached(
+                "DELETE FROM due_instants
+                 WHERE connection = ?1 AND zone = ?2 AND nominal = ?3 AND second_pass = ?4 AND void = 1",
+            )?;
             let mut statement = sql.prepare_cached(
                 "INSERT INTO due_instants (connection, zone, nominal, second_pass, due_at, fate, reason, older, recorded_at, tzdb)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-                 ON CONFLICT (connection, zone, nominal, second_pass) DO UPDATE SET
-                     due_at = excluded.due_at, fate = excluded.fate, reason = excluded.reason, older = excluded.older,
-                     recorded_at = excluded.recorded_at, tzdb = excluded.tzdb, run_id = NULL, void = 0
-                 WHERE void = 1
+                 ON CONFLICT (connection, zone, nominal, second_pass) DO NOTHING
                  RETURNING id",
             )?;
-            let record = |new: &NewFate<'_>| {
+            let mut record = |new: &NewFate<'_>| {
+                set_aside.execute((new.connection, new.zone, nominal(&new.due), new.due.second_pass))?;
                 let parameters = (
                     new.connection,
                     new.zone,
@@ -164,7 +174,7 @@ impl Registry {
                 );
                 statement.query_row(parameters, |row| row.get(0)).optional()
             };
-            Ok(fates.iter().map(record).collect::<rusqlite::Result<_>>()?)
+            Ok(fates.iter().map(&mut record).collect::<rusqlite::Result<_>>()?)
         })
     }
 
@@ -279,8 +289,9 @@ fn definitions(sql: &Connection) -> rusqlite::Result<BTreeMap<String, (String, D
 fn states(sql: &Connection) -> rusqlite::Result<BTreeMap<String, ScheduleState>> {
     let mut statement = sql.prepare_cached(
         "SELECT connection, definition, since,
-                (SELECT max(due_at) FROM due_instants d WHERE d.connection = schedules.connection AND d.void = 0)
-         FROM schedules",
+                (SELECT max(due_at) FROM due_instants d WHERE d.connection = s.connection AND d.void = 0
+                 AND d.due_at > s.since AND d.id > s.begun_after)
+         FROM schedules s",
     )?;
     let rows = statement.query_map([], |row| {
         let state = ScheduleState {

@@ -65,7 +65,7 @@ pub use ignores::IgnoredApi;
 pub use maintenance::Info;
 pub(crate) use outbox::hex;
 pub use outbox::{DeliveryFilter, DeliveryRow, DeliveryState, Payload, delivery_key};
-pub use pauses::{Pause, is_paused};
+pub use pauses::{Pause, Resting, is_paused};
 pub use place::Place;
 pub use reference::ApiRef;
 pub use retention::Pruned;

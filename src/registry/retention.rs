@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::values::At;
-use super::{Registry, RegistryError};
+use super::{Registry, RegistryError, pauses};
 
 /// What was forgotten.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,14 +19,15 @@ pub struct Pruned {
 impl Registry {
     /// Forgets runs that began more than `keep` before `now`, but for each scope's and each connection's last run, and for runs
     /// that history, the outbox or a younger run refers to; of those only what they saw scope by scope is forgotten. Due instants go
-    /// with them, but for each connection's last.
+    /// with them, but for the last of each connection and of its schedule as it stands. Pauses that have ended go with the last instant in them that waited for its fate.
     ///
     /// # Errors
     /// What SQLite and the disk may refuse.
     pub fn prune(&mut self, keep: TimeDelta, now: DateTime<Utc>) -> Result<Pruned, RegistryError> {
-        // Longer than time reaches back is for ever.
-        let Some(before) = now.checked_sub_signed(keep) else { return Ok(Pruned::default()) };
         self.write(|sql| {
+            pauses::forget(sql)?;
+            // Longer than time reaches back is for ever.
+            let Some(before) = now.checked_sub_signed(keep) else { return Ok(Pruned::default()) };
             let scopes = sql.execute(
                 "DELETE FROM run_scopes
                  WHERE run_id IN (SELECT id FROM runs WHERE started_at < ?1 AND outcome <> 'running'
@@ -40,7 +41,10 @@ impl Registry {
             let dues = sql.execute(
                 "DELETE FROM due_instants
                  WHERE recorded_at < ?1 AND (run_id IS NOT NULL OR fate NOT IN ('run', 'caught_up'))
-                   AND due_at < (SELECT max(due_at) FROM due_instants d WHERE d.connection = due_instants.connection)",
+                   AND due_at < (SELECT max(due_at) FROM due_instants d WHERE d.connection = due_instants.connection)
+                   AND due_at < ifnull((SELECT max(due_at) FROM due_instants d JOIN schedules s USING (connection)
+                                        WHERE d.connection = due_instants.connection AND d.due_at > s.since
+                                          AND d.id > s.begun_after), due_at + 1)",
                 [At(before)],
             )?;
             let mut runs = 0;

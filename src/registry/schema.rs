@@ -20,6 +20,7 @@ const MIGRATIONS: &[M<'_>] = &[
     M::up(include_str!("migrations/0002_worker.sql")),
     M::up(include_str!("migrations/0003_figures.sql")),
     M::up(include_str!("migrations/0004_coverage.sql")),
+    M::up(include_str!("migrations/0005_pauses.sql")),
 ];
 
 /// The released migrations.

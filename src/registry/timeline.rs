@@ -1,5 +1,7 @@
 //! What ran, and the due instants that did not, in one list.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use super::due::{DueRow, due_by_id};
@@ -50,6 +52,21 @@ impl Happening {
 }
 
 impl Reader {
+    /// Every connection of which something is written down: that it ran, was due, has a schedule, or that somebody did something.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn connections(&self) -> Result<BTreeSet<String>, RegistryError> {
+        self.read(|sql| {
+            let mut statement = sql.prepare_cached(
+                "SELECT connection FROM runs UNION SELECT connection FROM due_instants UNION SELECT connection FROM schedules
+                 UNION SELECT connection FROM audit WHERE connection IS NOT NULL",
+            )?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
     /// Runs, and due instants that have none, newest first: runs by when they began, instants by when their fate was written down.
     ///
     /// # Errors

@@ -29,7 +29,8 @@ pub struct Standing<'a> {
     pub zone: &'a Zone,
     /// When this definition began: nothing up to and including that instant is owed.
     pub since: DateTime<Utc>,
-    /// The newest due instant that has a fate.
+    /// The newest due instant of this definition that has a fate. What an earlier one named does not count: after a clock was set
+    /// back it may lie ahead of what this one names.
     pub settled_until: Option<DateTime<Utc>>,
     /// When a person has it rest.
     pub rests: &'a [Rest],

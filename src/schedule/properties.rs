@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta,
 use chrono_tz::{OffsetComponents, Tz};
 use proptest::prelude::{ProptestConfig, proptest};
 
-use super::{Due, Shift, Zone, latest, next};
+use super::{Due, Shift, Zone, latest, next, shifted};
 use crate::config::{MonthDay, Recurrence};
 
 const MINUTE: i64 = 60;
@@ -122,6 +122,12 @@ fn essence(due: &Due) -> (NaiveDateTime, DateTime<Utc>, bool) {
     (due.nominal, due.at, due.second_pass)
 }
 
+/// What clock changes move of these, all that are due in the time.
+fn assert_shifted(what: &str, recurrence: &Recurrence, zone: &Zone, (after, until): (i64, i64), dues: &[Due]) {
+    let moved: Vec<Due> = dues.iter().filter(|due| due.shift != Shift::None).copied().collect();
+    assert_eq!(shifted(recurrence, zone, instant(after), instant(until)), moved, "{what}");
+}
+
 /// All due instants of the walk, one asked for after another.
 fn one_by_one(recurrence: &Recurrence, zone: &Zone, walk: &Walk) -> Vec<Due> {
     let dues = std::iter::successors(next(recurrence, zone, instant(walk.first)), |due| next(recurrence, zone, due.at));
@@ -169,7 +175,9 @@ fn frequencies_agree(tz: Tz, walk: &Walk) {
                 Recurrence::Cron { .. } => at_once(recurrence, &zone, walk.first, walk.last),
                 _ => one_by_one(recurrence, &zone, walk),
             };
-            assert_same(&format!("{tz} {recurrence:?}"), &dues, walk.named(&[of_day], wanted));
+            let what = format!("{tz} {recurrence:?}");
+            assert_same(&what, &dues, walk.named(&[of_day], wanted));
+            assert_shifted(&what, recurrence, &zone, (walk.first, walk.last), &dues);
             for due in dues {
                 let moved = zone.local(due.at).naive_local() != due.nominal;
                 assert_eq!(moved, due.shift == Shift::Gap, "{tz} {due:?}");
@@ -202,8 +210,10 @@ fn crons_agree(tz: Tz, walk: &Walk) {
             ("15 */2 * * *", |nominal| nominal % 120 == 15),
             ("45 1-3/1 * * *", |nominal| nominal % 60 == 45 && (1..=3).contains(&(nominal.rem_euclid(DAY) / 60))),
         ] {
-            let dues = at_once(&cron(expression.to_owned()), &zone, after, until);
-            assert_same(&format!("{tz} {expression}"), &dues, walk.counted(after, until, wanted));
+            let (what, recurrence) = (format!("{tz} {expression}"), cron(expression.to_owned()));
+            let dues = at_once(&recurrence, &zone, after, until);
+            assert_same(&what, &dues, walk.counted(after, until, wanted));
+            assert_shifted(&what, &recurrence, &zone, (after, until), &dues);
         }
     }
     let dues = at_once(&cron("15 */12 * * *".to_owned()), &zone, walk.first, walk.last);
@@ -265,6 +275,8 @@ proptest! {
 
         let until = after + TimeDelta::days(12);
         let (all, _) = latest(&recurrence, &zone, after, until, usize::MAX);
+        let moved: Vec<Due> = all.iter().filter(|due| due.shift != Shift::None).copied().collect();
+        assert_eq!(shifted(&recurrence, &zone, after, until), moved);
         let (newest, older) = latest(&recurrence, &zone, after, until, most);
         let kept = all.len().min(most);
         assert_eq!(newest, all[all.len() - kept..]);

@@ -80,12 +80,22 @@ pub fn latest(
     (found, left_out + u64::try_from(surplus).unwrap_or(u64::MAX))
 }
 
-/// The due instants after `after`, up to and including `until`, that a clock change has to do with.
+/// The due instants after `after`, up to and including `until`, that a clock change has to do with. Only the time around each change is
+/// walked, however often something is due.
 #[must_use]
 pub fn shifted(recurrence: &Recurrence, zone: &Zone, after: DateTime<Utc>, until: DateTime<Utc>) -> Vec<Due> {
     let Some(course) = Course::new(recurrence, zone) else { return Vec::new() };
-    let single = |stretch: Stretch| (stretch.count == 1).then_some(stretch.first);
-    course.stretches(after, until).filter_map(single).filter(|due| due.shift != Shift::None).collect()
+    let mut found = Vec::new();
+    let mut seen = after;
+    for (change, by) in zone.shifts(after, until) {
+        // A gap ends with its change; of what comes twice the first pass ends there and the second begins.
+        let begin = seen.max(change - by - TimeDelta::seconds(1));
+        let end = until.min(change + by);
+        let dues = std::iter::successors(course.next(begin), |due| course.next(due.at));
+        found.extend(dues.take_while(|due| due.at <= end).filter(|due| due.shift != Shift::None));
+        seen = seen.max(end);
+    }
+    found
 }
 
 /// A recurrence in a zone.

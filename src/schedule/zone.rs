@@ -3,7 +3,7 @@
 //! Where the data comes from is the caller's choice; all that is asked of it is the offset at an instant. Local times are
 //! found by walking the offsets around them, so that no change is too large, too small or too close to midnight.
 
-use chrono::{DateTime, FixedOffset, NaiveDateTime, Offset, TimeZone, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use jiff::Timestamp;
 
@@ -138,6 +138,21 @@ impl Zone {
     /// The first instant after `from`, up to and including `until`, at which another offset counts than at `from`.
     pub(super) fn changes(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.change(from.timestamp(), until.timestamp()).map(instant)
+    }
+
+    /// The clock changes that have to do with local times from `from` to `until`, each with how far it moves the clock.
+    pub(super) fn shifts(
+        &self,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> impl Iterator<Item = (DateTime<Utc>, TimeDelta)> {
+        let mut at = from.timestamp() - REACH;
+        let until = until.timestamp() + REACH;
+        std::iter::from_fn(move || {
+            let before = self.east(at);
+            at = self.change(at, until)?;
+            Some((instant(at), TimeDelta::seconds((self.east(at) - before).abs())))
+        })
     }
 
     /// Whether the same offset counts all the time and so long before and after it that no local time between is special.

@@ -164,8 +164,7 @@ impl Run {
             tracing::warn!(target: LOG, "{warning}");
         }
         let Counts { seen, onboard, held, gone, scopes_complete, scopes_failed, calls, throttled, .. } = self.counts;
-        let waits = self.request.trigger != Trigger::Manual
-            && error.is_some_and(|error| error.kind == super::book::ALREADY_RUNNING);
+        let meets_another = error.is_some_and(|error| error.kind == super::book::ALREADY_RUNNING);
         // What is a scope's failure was said above.
         let error = error.map(|error| error.message.as_str());
         let error = error.filter(|error| !self.scopes.iter().any(|scope| scope.cause.as_deref() == Some(error)));
@@ -189,8 +188,9 @@ impl Run {
             };
         }
         match outcome {
-            // It is begun later.
-            Outcome::Failed if waits => over!(tracing::Level::DEBUG),
+            // Nothing is wrong: a person has been told, and what is due is begun later.
+            Outcome::Failed if meets_another && self.request.trigger == Trigger::Manual => over!(tracing::Level::INFO),
+            Outcome::Failed if meets_another => over!(tracing::Level::DEBUG),
             Outcome::Failed => over!(tracing::Level::ERROR),
             Outcome::Partial => over!(tracing::Level::WARN),
             Outcome::Succeeded | Outcome::Interrupted | Outcome::Running => over!(tracing::Level::INFO),

@@ -419,3 +419,53 @@ fn the_worst_of_several_connections_is_the_exit_code() {
         lines.iter().map(|run| (run["connection"].as_str().unwrap(), run["outcome"].as_str().unwrap())).collect();
     assert_eq!(outcomes, [("bad", "failed"), ("shop", "succeeded"), ("worse", "failed")], "by name");
 }
+
+#[test]
+fn a_value_that_begins_with_a_minus_gets_a_sentence_of_its_own() {
+    let (_sim, home) = open_with(
+        shop::world(),
+        &schedules(
+            "regions = [\"eu-west-1\"]\nauto_onboard = { frequency = \"daily\", time = \"02:30\", timezone = \"UTC\" }",
+        ),
+    );
+    for (words, sentence) in [
+        ("pause shop --until -2h", "--until -2h is no instant"),
+        ("audit --since -5d", "--since -5d is no instant"),
+        ("schedule set shop --max-new -1", "max_new"),
+        ("schedule set shop --jitter -5m", "jitter"),
+        ("reload --wait --timeout -5s", "--timeout"),
+    ] {
+        let said = home.run(&words.split(' ').collect::<Vec<_>>());
+        assert_eq!(said.code, Some(2), "{words}: {said:?}");
+        assert!(said.stderr.contains(sentence) && !said.stderr.contains("unexpected argument"), "{words}: {said:?}");
+    }
+    refused(&home, &["reload", "--wait", "--timeout", "0s"], 2, &["leaves the worker no time", "such as 30s"]);
+}
+
+#[test]
+fn a_connection_that_never_was_is_refused_with_those_that_are_or_were() {
+    let (_sim, home) = open_with(shop::world(), &schedules("regions = [\"eu-west-1\"]"));
+    home.run(&["onboard", "shop"]);
+    home.write("schedules.toml", &connection("store", "regions = [\"eu-west-1\"]"));
+    for command in ["runs", "audit"] {
+        let said = home.run(&[command, "--connection", "nope"]);
+        assert_eq!(said.code, Some(2), "{said:?}");
+        let (what, hint) = ("no connection named nope in the schedule file or the registry", "it has shop, store");
+        assert!(said.stderr.contains(what) && said.stderr.contains(hint), "{said:?}");
+        for known in ["shop", "store"] {
+            home.ok(&[command, "--connection", known]);
+        }
+    }
+}
+
+#[test]
+fn a_schedule_file_that_is_a_pipe_is_refused_at_once() {
+    let home = nowhere(&good());
+    fs::remove_file(home.path("schedules.toml")).unwrap();
+    nix::unistd::mkfifo(&home.path("schedules.toml"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let sentence = "schedules.toml: it is a pipe, and only a regular file is read";
+    for words in [&["check"][..], &["run"], &["schedule", "show", "shop"], &["schedule", "enable", "shop"]] {
+        refused(&home, words, 2, &[sentence]);
+    }
+    refused(&home, &["health"], 1, &["no worker is running"]);
+}

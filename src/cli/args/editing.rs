@@ -86,22 +86,22 @@ pub struct ScheduleKeys {
     #[arg(long, value_parser = ["register", "record"])]
     pub existing: Option<String>,
     /// A run that would register more waits for approval; 0 = no limit.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub max_new: Option<i64>,
     /// Whether one run makes up for those missed while nothing ran.
     #[arg(long, value_parser = ["latest", "none"])]
     pub catch_up: Option<String>,
     /// How late a run may still start; none = any time.
-    #[arg(long, value_name = "DURATION|none")]
+    #[arg(long, value_name = "DURATION|none", allow_hyphen_values = true)]
     pub misfire_grace: Option<String>,
     /// Longest delay after the due time.
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub jitter: Option<String>,
     /// Longest run.
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub timeout: Option<String>,
     /// When scopes that failed in passing are looked at again, such as 15m,2h,12h; none = never.
-    #[arg(long, value_name = "DURATIONS|none")]
+    #[arg(long, value_name = "DURATIONS|none", allow_hyphen_values = true)]
     pub retry_failed: Option<String>,
 }
 

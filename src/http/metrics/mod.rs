@@ -14,12 +14,12 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
 use super::answer::Problem;
-use super::routes::Site;
+use super::routes::{Kind, Site};
 
 /// Answers a scrape.
 pub(super) async fn show(State(site): State<Arc<Site>>, headers: HeaderMap) -> Result<Response, Problem> {
     let (figures, degraded, process) =
-        site.ask(|backend| (backend.figures(), backend.health().degraded, process::look())).await?;
+        site.ask(Kind::Figures, |backend| (backend.figures(), backend.health().degraded, process::look())).await?;
     let text = exposition::encode(figures, degraded, process);
     let text = text.map_err(|_fmt| Problem::new("failed", "the figures cannot be written down"))?;
     let accept: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();

@@ -10,6 +10,8 @@ use super::{Fake, Health, Server, Site};
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_mins(1);
+/// Less than what a connection has for its request.
+const AT_ONCE: Duration = Duration::from_secs(8);
 
 #[tokio::test]
 async fn a_port_that_is_taken_is_said_in_one_sentence() {
@@ -48,15 +50,65 @@ async fn a_body_that_is_too_long_or_does_not_end_is_refused() {
 }
 
 #[tokio::test]
-async fn more_connections_than_there_are_places_for_wait_and_are_answered() {
+async fn a_body_that_says_it_is_too_long_is_not_waited_for() {
     let site = Site::local().await;
-    let mut idle = Vec::new();
-    for _ in 0..80 {
-        idle.push(TcpStream::connect(site.address).await.unwrap());
-    }
-    let waiting = tokio::time::timeout(Duration::from_millis(300), site.get("/healthz")).await;
-    assert!(waiting.is_err(), "every place is taken");
-    assert_eq!(timeout(LONG, site.get("/healthz")).await.expect("places become free").status, 200);
+    let _folder = site.token("t");
+    let begun =
+        "POST /api/v1/reload HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer t\r\nContent-Length: 1000000\r\n\r\n";
+    let answer = timeout(AT_ONCE, site.send(begun)).await.expect("it is answered");
+    assert_eq!(answer.kind(), (413, "too_large".to_owned()));
+}
+
+#[tokio::test]
+async fn whoever_says_nothing_keeps_nobody_from_being_answered() {
+    let site = Site::local().await;
+    site.fake.hold(true);
+    let list = site.get("/api/v1/connections");
+    let silent = async {
+        site.fake.until_held(1).await;
+        let mut silent = Vec::new();
+        for _ in 0..200 {
+            silent.push(TcpStream::connect(site.address).await.unwrap());
+            // An answer in between: each comes by those before it.
+            if silent.len() % 50 == 0 {
+                assert_eq!(timeout(AT_ONCE, site.get("/healthz")).await.expect("it is answered").status, 200);
+            }
+        }
+        // The first of them is gone, and the last is served.
+        assert_eq!(silent[0].read(&mut [0]).await.unwrap_or(0), 0);
+        let last = silent.last_mut().unwrap();
+        last.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        let mut begun = [0; 12];
+        last.read_exact(&mut begun).await.unwrap();
+        assert_eq!(&begun, b"HTTP/1.1 200");
+        site.fake.hold(false);
+    };
+    let (answer, ()) = timeout(LONG, async { tokio::join!(list, silent) }).await.expect("it ends");
+    assert_eq!(answer.status, 200, "who is being answered is not thrown out");
+}
+
+#[tokio::test]
+async fn lists_keep_neither_a_scrape_nor_a_change_nor_a_token_waiting() {
+    let site = Site::local().await;
+    let _folder = site.token("t");
+    let right = ["Authorization: Bearer t"];
+    site.fake.hold(true);
+    let lists: Vec<_> = (0..60).map(|_| site.get("/api/v1/connections")).collect();
+    let others = async {
+        site.fake.until_held(4).await;
+        let path = "/api/v1/connections/payments/pause";
+        for (method, path, status) in [("GET", "/metrics", 200), ("POST", path, 200), ("GET", "/nowhere", 404)] {
+            let answer = timeout(AT_ONCE, site.ask(method, path, &right, "")).await.expect("it is answered");
+            assert_eq!(answer.status, status, "{path}");
+        }
+        assert_eq!(site.fake.script().held, 4, "no more lists at one time");
+        site.fake.hold(false);
+    };
+    let (answers, ()) =
+        timeout(LONG, async { tokio::join!(futures_util::future::join_all(lists), others) }).await.expect("it ends");
+    let turned_away = answers.iter().filter(|answer| answer.status != 200);
+    assert!(turned_away.clone().all(|answer| answer.kind() == (503, "unavailable".to_owned())), "{answers:?}");
+    assert_eq!(turned_away.count(), 16, "of 60 four are made and forty wait");
 }
 
 #[tokio::test]

@@ -129,3 +129,19 @@ fn every_kind_of_problem_has_a_status() {
         assert!(KINDS.iter().any(|(name, _)| debug.contains(&format!("{name:?}"))), "{debug}");
     }
 }
+
+#[tokio::test]
+async fn whatever_is_refused_is_refused_in_one_form() {
+    let site = Site::local().await;
+    let _folder = site.token("t");
+    let right = ["Authorization: Bearer t"];
+    for (method, path) in [
+        ("GET", "/api/v1/runs/%ff"),
+        ("POST", "/api/v1/connections/%ff/pause"),
+        ("POST", "/api/v1/connections/%C3%28/resume"),
+    ] {
+        let answer = site.ask(method, path, &right, "").await;
+        assert_eq!(answer.kind(), (400, "bad_request".to_owned()), "{path}: {answer:?}");
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+    }
+}

@@ -7,7 +7,7 @@ mod lists;
 mod scrape;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
@@ -29,14 +29,39 @@ struct Script {
     figures: Figures,
     next: Option<String>,
     asked: Vec<String>,
+    /// Lists wait until it is gone.
+    holds: bool,
+    /// Lists that wait.
+    held: usize,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Fake(Arc<Mutex<Script>>);
+struct Fake(Arc<(Mutex<Script>, Condvar)>);
 
 impl Fake {
     fn script(&self) -> MutexGuard<'_, Script> {
-        self.0.lock().unwrap()
+        self.0.0.lock().unwrap()
+    }
+
+    /// Has lists wait, or lets them go.
+    fn hold(&self, holds: bool) {
+        self.script().holds = holds;
+        self.0.1.notify_all();
+    }
+
+    fn wait(&self) {
+        let mut script = self.script();
+        script.held += 1;
+        self.0.1.notify_all();
+        script = self.0.1.wait_while(script, |script| script.holds).unwrap();
+        script.held -= 1;
+    }
+
+    /// Waits until so many lists wait.
+    async fn until_held(&self, many: usize) {
+        let fake = self.clone();
+        let waiting = move || drop(fake.0.1.wait_while(fake.script(), |script| script.held < many).unwrap());
+        tokio::task::spawn_blocking(waiting).await.unwrap();
     }
 
     fn asked(&self) -> Vec<String> {
@@ -64,6 +89,7 @@ impl Backend for Fake {
     }
 
     fn connections(&self, paging: &Paging) -> Result<Listing, Refusal> {
+        self.wait();
         Ok(self.note(format!("{paging:?}")))
     }
 

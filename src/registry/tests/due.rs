@@ -92,6 +92,43 @@ fn a_schedule_begins_anew_when_its_definition_changes_and_only_then() {
 }
 
 #[test]
+fn only_the_instants_of_a_definition_settle_it() {
+    let (_directory, mut registry) = open();
+    registry.define_schedules(&definition("shop", "at nine"), at("2026-11-23T08:00:00Z")).unwrap();
+    registry.record_fates(&[fate(MONDAY, Fate::Run)], at(MONDAY)).unwrap();
+    let settled = |registry: &Registry| registry.schedules().unwrap()["shop"].settled_until;
+    assert_eq!(settled(&registry), Some(at(MONDAY)));
+    // The clock was half an hour ahead.
+    registry.define_schedules(&definition("shop", "a quarter to nine"), at("2026-11-23T08:30:00Z")).unwrap();
+    assert_eq!(settled(&registry), None);
+    registry.record_fates(&[fate("2026-11-23T08:45:00Z", Fate::Run)], at("2026-11-23T08:45:00Z")).unwrap();
+    assert_eq!(settled(&registry), Some(at("2026-11-23T08:45:00Z")));
+    let pruned = registry.prune(TimeDelta::days(1), at("2027-11-23T09:00:00Z")).unwrap();
+    assert_eq!((pruned.dues, settled(&registry)), (0, Some(at("2026-11-23T08:45:00Z"))), "it is not judged again");
+}
+
+#[test]
+fn an_instant_that_was_set_aside_settles_the_definition_that_serves_it() {
+    let (_directory, mut registry) = open();
+    registry.define_schedules(&definition("shop", "one"), at("2026-11-01T00:00:00Z")).unwrap();
+    registry.record_fates(&[fate(MONDAY, Fate::Missed)], at("2031-01-01T00:00:00Z")).unwrap();
+    registry.set_aside_fates_of_the_future(at("2026-11-22T00:00:00Z")).unwrap();
+    registry.define_schedules(&definition("shop", "two"), at("2026-11-22T00:00:00Z")).unwrap();
+    registry.record_fates(&[fate(MONDAY, Fate::Run)], at(MONDAY)).unwrap();
+    assert_eq!(registry.schedules().unwrap()["shop"].settled_until, Some(at(MONDAY)));
+}
+
+#[test]
+fn a_definition_keeps_its_instants_when_only_its_date_was_wrong() {
+    let (_directory, mut registry) = open();
+    registry.define_schedules(&definition("shop", "one"), at("2026-11-22T00:00:00Z")).unwrap();
+    registry.record_fates(&[fate(MONDAY, Fate::Run)], at(MONDAY)).unwrap();
+    let september = at("2026-09-01T00:00:00Z");
+    let state = registry.define_schedules(&definition("shop", "one"), september).unwrap()["shop"].clone();
+    assert_eq!((state.since, state.settled_until), (september, Some(at(MONDAY))));
+}
+
+#[test]
 fn a_schedule_that_began_under_a_wrong_clock_begins_now() {
     let (_directory, mut registry) = open();
     registry.define_schedules(&definition("shop", "one"), at("2031-01-01T00:00:00Z")).unwrap();
@@ -168,4 +205,57 @@ fn a_pause_of_all_covers_everything_and_ends_when_it_says() {
         ],
         "what ended nothing is no deed"
     );
+}
+
+fn times(registry: &Registry) -> Vec<String> {
+    let show = |resting: Resting| {
+        let until = resting.rest.until.map(|until| until.format("%H:%M").to_string()).unwrap_or_default();
+        let name = resting.connection.unwrap_or_else(|| "all".to_owned());
+        format!("{name} {}-{until}", resting.rest.from.format("%H:%M"))
+    };
+    let mut times: Vec<String> = registry.restings().unwrap().into_iter().map(show).collect();
+    times.sort();
+    times
+}
+
+#[test]
+fn a_pause_that_was_ended_or_replaced_still_covers_the_time_in_which_it_was_on() {
+    let (_directory, mut registry) = open();
+    let clock = |time: &str| at(&format!("2026-11-23T{time}:00Z"));
+    registry.pause(Some("shop"), None, None, "ann", clock("08:00")).unwrap();
+    registry.pause(Some("shop"), Some(clock("12:00")), None, "ann", clock("09:30")).unwrap();
+    assert_eq!(times(&registry), ["shop 08:00-09:30", "shop 09:30-12:00"]);
+    // It had ended by itself an hour before.
+    registry.resume(Some("shop"), "ann", clock("13:00")).unwrap();
+    registry.pause(None, None, None, "ann", clock("14:00")).unwrap();
+    registry.resume(None, "ann", clock("15:00")).unwrap();
+    assert_eq!(times(&registry), ["all 14:00-15:00", "shop 08:00-09:30", "shop 09:30-12:00"]);
+    assert_eq!(registry.pauses().unwrap(), [], "nobody is paused");
+    // A clock that went back: it was on for no time.
+    registry.pause(Some("other"), None, None, "ann", clock("16:00")).unwrap();
+    registry.resume(Some("other"), "ann", clock("15:30")).unwrap();
+    assert_eq!(times(&registry).len(), 3);
+}
+
+#[test]
+fn a_pause_that_has_ended_is_remembered_until_everything_in_it_has_its_fate() {
+    let (_directory, mut registry) = open();
+    let long_after = at("2028-01-01T00:00:00Z");
+    registry.define_schedules(&definition("shop", "one"), at("2026-11-22T00:00:00Z")).unwrap();
+    for name in [Some("shop"), None, Some("gone")] {
+        registry.pause(name, None, None, "ann", at("2026-11-23T08:00:00Z")).unwrap();
+    }
+    registry.resume(None, "ann", at("2026-11-23T10:00:00Z")).unwrap();
+    registry.prune(TimeDelta::days(1), long_after).unwrap();
+    assert_eq!(
+        times(&registry),
+        ["all 08:00-10:00", "shop 08:00-10:00"],
+        "of a schedule that nobody follows nothing is owed"
+    );
+    registry.record_fates(&[fate(MONDAY, Fate::Skipped)], long_after).unwrap();
+    registry.prune(TimeDelta::days(1), long_after).unwrap();
+    assert_eq!(times(&registry).len(), 2, "there may be another instant before ten");
+    registry.record_fates(&[fate("2026-11-24T09:00:00Z", Fate::Run)], long_after).unwrap();
+    registry.prune(TimeDelta::MAX, long_after).unwrap();
+    assert_eq!(times(&registry), [""; 0]);
 }

@@ -64,7 +64,8 @@ impl Bench {
                 }
                 NoEntry(account, state) => {
                     let account_id = account.map(str::to_owned);
-                    let entered = AccountTrouble { account_id, account_name: None, trouble: trouble(state), meant: false };
+                    let entered =
+                        AccountTrouble { account_id, account_name: None, trouble: trouble(state), meant: false };
                     self.registry.record_account(run_id, &entered, false, hour(hours)).unwrap();
                 }
             }

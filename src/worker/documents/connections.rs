@@ -45,6 +45,19 @@ pub fn connection(connection: &Connection, outlook: &Outlook, known: Known<'_>) 
     })
 }
 
+/// What a person who resumed a connection is told: `ended` = it had a pause of its own, `all_rest` = every connection is paused.
+#[must_use]
+pub const fn resumed(ended: bool, all_rest: bool) -> &'static str {
+    match (ended, all_rest) {
+        (true, true) => {
+            "its own pause is over, but it is still paused with every other; `aboard resume --all` ends that"
+        }
+        (false, true) => "is still paused with every other; `aboard resume --all` ends that",
+        (false, false) => "was not paused",
+        (true, false) => "goes on with its next due instant",
+    }
+}
+
 /// The kind of its credentials, as the file names it.
 #[must_use]
 pub fn credentials_kind(connection: &Connection) -> &'static str {

@@ -7,7 +7,7 @@ mod outlook;
 mod runs;
 
 pub use apis::Watch;
-pub use connections::{Known, connection, credentials_kind, region_list, schedule_in_words};
+pub use connections::{Known, connection, credentials_kind, region_list, resumed, schedule_in_words};
 pub use coverage::coverage;
 pub use outlook::{Outlook, Shown};
 pub use runs::{happening, run, run_with_scopes};

@@ -208,13 +208,17 @@ impl Backend for Desk {
 
     fn resume(&self, connection: &str, by: &str) -> Result<Value, Refusal> {
         let now = self.service.now();
-        let pauses = self.reader()?.pauses().map_err(unreadable)?;
-        if pauses.iter().any(|pause| pause.connection.is_none() && pause.is_on(now)) {
-            let refusal =
-                Refusal::new(RefusalKind::Conflict, "every connection is paused, so no single one can be resumed");
-            return Err(refusal.hint("aboard resume --all ends that"));
+        let (mut ended, mut all_rest) = (false, false);
+        let entry = self.change(connection, |registry| {
+            ended = registry.resume(Some(connection), by, now)? > 0;
+            all_rest = registry.pauses()?.iter().any(|pause| pause.connection.is_none() && pause.is_on(now));
+            Ok(())
+        })?;
+        if all_rest {
+            let said = documents::resumed(ended, all_rest);
+            return Err(Refusal::new(RefusalKind::Conflict, format!("{connection}: {said}")));
         }
-        self.change(connection, |registry| registry.resume(Some(connection), by, now).map(drop))
+        Ok(entry)
     }
 }
 

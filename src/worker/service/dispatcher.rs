@@ -26,7 +26,7 @@ use super::entries::Entry;
 use super::jobs::{Job, Queue};
 use super::status::{NextDue, Phase, RunInFlight, Status};
 use super::{Mail, ServeError, Service};
-use crate::registry::{Pause, Registry, RegistryError, is_paused};
+use crate::registry::{Pause, Registry, RegistryError, Resting, is_paused};
 use crate::worker::book::{away, lock};
 use crate::worker::report::RunReport;
 use crate::zones::ZoneData;
@@ -77,6 +77,8 @@ pub(super) struct Dispatcher {
     zone_warnings: BTreeSet<String>,
     /// As they were when there was last something to do.
     pauses: Vec<Pause>,
+    /// The times of these pauses and of earlier ones, for what is judged only now.
+    restings: Vec<Resting>,
     /// Whether there is something new to tell.
     changed: bool,
 }
@@ -113,6 +115,7 @@ impl Dispatcher {
             trouble: None,
             zone_warnings: BTreeSet::new(),
             pauses: Vec::new(),
+            restings: Vec::new(),
             changed: true,
         })
     }
@@ -232,7 +235,8 @@ impl Dispatcher {
     async fn serve(&mut self, now: DateTime<Utc>) -> Result<(), RegistryError> {
         self.look_at_the_clock(now);
         if self.has_something_to_do(now) {
-            self.pauses = self.with(|registry, _| registry.pauses()).await?;
+            (self.pauses, self.restings) =
+                self.with(|registry, _| Ok((registry.pauses()?, registry.restings()?))).await?;
         }
         if !self.planned {
             self.plan(now).await?;

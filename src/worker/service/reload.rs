@@ -99,22 +99,24 @@ impl<S> std::fmt::Debug for Reloader<S> {
 /// What a look found, as far as two looks are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Seen {
+    /// The hash of its text.
     Text(String),
-    Fault(FaultKind),
+    /// Why there is none, in the words that are shown: they must be those of the last look.
+    Fault(FaultKind, String),
 }
 
 impl Seen {
     fn of(read: &Result<Text, Fault>) -> Self {
         match read {
             Ok(text) => Self::Text(text.hash.clone()),
-            Err(fault) => Self::Fault(fault.kind()),
+            Err(fault) => Self::Fault(fault.kind(), fault.to_string()),
         }
     }
 
     fn hash(&self) -> Option<String> {
         match self {
             Self::Text(hash) => Some(hash.clone()),
-            Self::Fault(_) => None,
+            Self::Fault(..) => None,
         }
     }
 }
@@ -292,7 +294,7 @@ impl<S: Swap> Reloader<S> {
 
     async fn read(&self) -> Option<Result<Text, Fault>> {
         let file = self.followed.file.clone();
-        spawn_blocking(move || source::read_again(&file)).await.ok()
+        spawn_blocking(move || source::read(&file)).await.ok()
     }
 
     /// Reads until two reads in a row find the same; none where they never do, and the next look has to.

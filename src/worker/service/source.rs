@@ -4,7 +4,7 @@
 //! read is taken over is not decided here.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -206,17 +206,18 @@ impl Text {
     }
 }
 
-/// Reads a schedule file whole, whatever is in it. Blocks for as long as the file system takes.
+/// Reads a schedule file whole, whatever is in it. Blocks for as long as the file system takes; what is no regular file, such as a pipe
+/// that nobody writes to, is refused instead of waited for.
 ///
 /// # Errors
-/// It is missing, unreadable, too large or not UTF-8.
+/// It is missing, unreadable, no regular file, too large or not UTF-8.
 pub fn read(file: &Path) -> Result<Text, Fault> {
     let unreadable = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => Fault::Missing { file: file.to_owned(), source },
         _ => Fault::Unreadable { file: file.to_owned(), source },
     };
     let mut bytes = Vec::new();
-    let opened = File::open(file).map_err(unreadable)?;
+    let opened = open(file).map_err(unreadable)?;
     opened.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(Fault::TooLarge { file: file.to_owned() });
@@ -227,17 +228,25 @@ pub fn read(file: &Path) -> Result<Text, Fault> {
     }
 }
 
-/// Reads a schedule file again, while it is followed: a pipe, which is read once and then blocks whoever opens it, is refused.
-///
-/// # Errors
-/// As [`read`].
-pub fn read_again(file: &Path) -> Result<Text, Fault> {
-    let kind = std::fs::metadata(file).map(|metadata| metadata.file_type());
-    if kind.is_ok_and(|kind| kind.is_fifo() || kind.is_char_device() || kind.is_socket()) {
-        let source = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file and can be read only once");
-        return Err(Fault::Unreadable { file: file.to_owned(), source });
-    }
-    read(file)
+/// Opens a regular file, or one that a link leads to.
+fn open(file: &Path) -> io::Result<File> {
+    // Before it is opened, for that alone does something to a device; and after, for another may have taken its place.
+    must_be_regular(std::fs::metadata(file)?.file_type())?;
+    // Opening waits for nobody, such as the writer of a pipe; for what follows, regular files know no such flag.
+    let opened = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(file)?;
+    must_be_regular(opened.metadata()?.file_type())?;
+    Ok(opened)
+}
+
+fn must_be_regular(kind: FileType) -> io::Result<()> {
+    let what = match kind {
+        kind if kind.is_file() => return Ok(()),
+        kind if kind.is_dir() => "a directory",
+        kind if kind.is_fifo() => "a pipe",
+        kind if kind.is_socket() => "a socket",
+        _ => "a device",
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is {what}, and only a regular file is read")))
 }
 
 /// Reads, parses and checks a schedule file.
@@ -366,11 +375,27 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_is_not_read_again() {
+    fn only_a_regular_file_is_read_and_nothing_else_is_waited_for() {
         let folder = tempfile::tempdir().unwrap();
-        let pipe = folder.path().join("pipe");
+        let (pipe, link) = (folder.path().join("pipe"), folder.path().join("link"));
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        assert_eq!(read_again(&pipe).unwrap_err().kind(), FaultKind::Unreadable);
+        std::os::unix::fs::symlink("pipe", &link).unwrap();
+        let socket = folder.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for (file, what) in [
+            (pipe.as_path(), "a pipe"),
+            (&link, "a pipe"),
+            (folder.path(), "a directory"),
+            (&socket, "a socket"),
+            (Path::new("/dev/zero"), "a device"),
+        ] {
+            let fault = read(file).unwrap_err();
+            let expected = format!("schedule file {}: it is {what}, and only a regular file is read", file.display());
+            assert!(fault.to_string().ends_with(&expected) && fault.kind() == FaultKind::Unreadable, "{fault}");
+        }
+        let (_kept, file) = file_with(GOOD.as_bytes());
+        std::os::unix::fs::symlink(&file, folder.path().join("good")).unwrap();
+        assert!(read(&folder.path().join("good")).is_ok(), "what a link leads to");
     }
 
     #[test]

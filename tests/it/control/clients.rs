@@ -150,7 +150,8 @@ fn two_clients_are_served_at_once_and_one_connection_runs_once() {
     for (report, name) in reports.iter().zip(["shop", "twin"]) {
         assert_eq!((&report["connection"], &report["outcome"]), (&name.into(), &"succeeded".into()), "{report}");
     }
-    beside.stop();
+    let said = beside.stop().stderr;
+    assert!(!said.contains("ERROR"), "nothing was wrong: {said}");
 }
 
 /// A world that takes more words than a pipe and a socket hold.

@@ -47,6 +47,7 @@ fn a_reload_says_what_changed_and_a_bad_file_what_is_wrong() {
 
     beside.home.write("schedules.toml", &schedules(REGION));
     assert_eq!(beside.ok(&["-q", "reload"]).stdout, "", "told, and not waited for");
+    assert_eq!(beside.ok(&["-o", "json", "reload"]).json()["result"], "told");
     let cured = beside.ok(&["reload", "--wait"]);
     assert!(cured.stdout.contains("in force"), "{cured:?}");
     beside.stop();

@@ -171,3 +171,22 @@ fn a_connection_is_paused_and_resumed_and_who_did_it_is_written_down() {
     assert_eq!(actions, [("http token", "resumed"), ("http token", "paused")]);
     site.stop();
 }
+
+#[test]
+fn a_connection_is_resumed_as_by_command_while_every_one_is_paused() {
+    let (_sim, home, site) = open();
+    for name in ["hand", "shop"] {
+        home.ok(&["pause", name]);
+    }
+    home.ok(&["pause", "--all"]);
+    let answer = site.post("/api/v1/connections/shop/resume", "");
+    let error = &answer.json()["error"];
+    assert_eq!((answer.status, &error["kind"]), (409, &json!("conflict")));
+    let said = home.run(&["resume", "hand"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stdout.contains("its own pause is over, but it is still paused with every other"), "{said:?}");
+    assert_eq!(error["message"], json!(said.stdout.trim().replace("hand", "shop")));
+    let left: Vec<_> = home.book().pauses().unwrap().into_iter().map(|pause| pause.connection).collect();
+    assert_eq!(left, [None], "each has ended its own");
+    site.stop();
+}

@@ -139,6 +139,26 @@ fn a_pause_that_began_after_an_instant_does_not_swallow_it() {
 }
 
 #[test]
+fn what_came_due_in_a_pause_is_not_owed_when_the_pause_is_over() {
+    let timed = Timed::new("2026-11-23T08:00:00Z", &file(&[("all", DAILY), ("shop", DAILY), ("twice", DAILY)]));
+    timed.start().stop();
+    let mut book = Registry::open(&timed.home.registry()).unwrap();
+    book.pause(Some("shop"), None, None, "ann", timed.clock.now()).unwrap();
+    book.pause(Some("twice"), None, None, "ann", timed.clock.now()).unwrap();
+    book.pause(None, None, None, "ann", timed.clock.now()).unwrap();
+    timed.clock.set(at("2026-11-23T10:00:00Z"));
+    book.pause(Some("twice"), None, Some("for longer"), "ann", timed.clock.now()).unwrap();
+    book.resume(None, "ann", timed.clock.now()).unwrap();
+    let worker = timed.start();
+    until("the instants have their fates", || timed.dues().len() == 3);
+    worker.stop();
+    let mut fates = timed.fates();
+    fates.sort();
+    let skipped = |name: &str| format!("{name} 2026-11-23T09:00:00Z skipped (paused)");
+    assert_eq!(fates, [skipped("all"), skipped("shop"), skipped("twice")]);
+}
+
+#[test]
 fn what_came_due_by_a_schedule_that_was_changed_meanwhile_is_caught_up_once() {
     let timed = Timed::new("2026-11-23T08:50:00Z", &file(&[("gone", DAILY), ("shop", DAILY)]));
     let worker = timed.start();

@@ -79,6 +79,32 @@ fn a_start_under_a_clock_that_was_years_ahead_is_mended_by_the_next_start() {
 }
 
 #[test]
+fn a_schedule_that_is_edited_after_the_clock_was_set_back_is_due_by_its_own_time() {
+    let daily =
+        |time: &str| file(&[("shop", &format!("frequency = \"daily\"\ntime = \"{time}\"\ntimezone = \"UTC\""))]);
+    let timed = Timed::new("2026-11-23T08:50:00Z", &daily("09:00"));
+    let mut worker = timed.start();
+    timed.clock.set(at("2026-11-23T09:00:00Z") - TimeDelta::milliseconds(300));
+    worker.wait_until_said(OVER);
+    worker.stop();
+    timed.clock.set(at("2026-11-23T08:30:00Z"));
+    let mut worker = timed.start();
+    timed.home.write("schedules.toml", &daily("08:45"));
+    worker.wait_until_said("reloaded");
+    timed.clock.set(at("2026-11-23T08:45:00Z") - TimeDelta::milliseconds(300));
+    worker.wait_until_said(OVER);
+    // Back to what it was: nine o'clock has been served.
+    timed.home.write("schedules.toml", &daily("09:00"));
+    worker.wait_until_said_times("reloaded", 2);
+    timed.clock.set(at("2026-11-24T09:00:00Z") - TimeDelta::milliseconds(300));
+    worker.wait_until_said_times(OVER, 2);
+    worker.stop();
+    let ran = ["2026-11-23T08:45:00Z", "2026-11-23T09:00:00Z", "2026-11-24T09:00:00Z"];
+    assert_eq!(timed.fates(), ran.map(|at| format!("shop {at} run")));
+    timed.every_fate_run_has_one_run();
+}
+
+#[test]
 fn nothing_is_planned_before_the_clock_was_set() {
     let timed = Timed::new("1970-01-01T00:01:00Z", &mondays());
     let mut worker = timed.start_unarmed();

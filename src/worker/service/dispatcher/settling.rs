@@ -41,12 +41,8 @@ impl Dispatcher {
 
     /// What becomes of the instants of a schedule that have come.
     pub(super) fn judge(&self, name: &str, entry: &Entry, now: DateTime<Utc>) -> Vec<Judged> {
-        let rests: Vec<Rest> = self
-            .pauses
-            .iter()
-            .filter(|pause| pause.covers(name))
-            .map(|pause| Rest { from: pause.at, until: pause.until })
-            .collect();
+        let covering = self.restings.iter().filter(|resting| resting.covers(name));
+        let rests: Vec<Rest> = covering.map(|resting| resting.rest).collect();
         let standing = entry.standing(name, &rests, self.serves_a_due_instant(name));
         let judged = |verdict: Verdict| Judged {
             connection: name.to_owned(),

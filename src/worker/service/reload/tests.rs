@@ -231,6 +231,24 @@ async fn a_file_that_vanished_changes_nothing_and_cannot_be_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_reason_that_is_shown_is_that_of_the_last_look() {
+    let world = World::new(&schedules(&["a"], "02:30"));
+    let file = world.folder.path().join("schedules.toml");
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    world.by_itself(ReloadTrigger::Poll).await;
+    let shown = || world.reloads.state().trouble.unwrap().errors.concat();
+    assert!(shown().contains("it is a directory"), "{}", shown());
+    fs::remove_dir(&file).unwrap();
+    std::os::unix::fs::symlink("schedules.toml", &file).unwrap();
+    for _ in 0..2 {
+        world.by_itself(ReloadTrigger::Poll).await;
+        assert!(shown().contains("symbolic link"), "{}", shown());
+    }
+    assert_eq!(world.total(), 2, "each reason is told once");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_swap_that_fails_leaves_everything_as_it_was_and_is_tried_again() {
     let old = schedules(&["a"], "02:30");
     let world = World::new(&old);
