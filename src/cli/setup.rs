@@ -156,28 +156,6 @@ fn is_in(file: &Path, folder: &Path) -> bool {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_in_a_folder_however_the_way_to_it_is_written() {
-        let here = std::path::absolute(".").unwrap();
-        let name = here.file_name().unwrap();
-        for way in [
-            Path::new("schedules.toml").to_owned(),
-            Path::new("./schedules.toml").to_owned(),
-            Path::new("..").join(name).join("schedules.toml"),
-            here.join("src/../schedules.toml"),
-            here.join("schedules.toml"),
-        ] {
-            assert!(is_in(&way, &here), "{}", way.display());
-        }
-        assert!(!is_in(Path::new("src/schedules.toml"), &here));
-        assert!(is_in(Path::new("/nowhere/at/all/schedules.toml"), Path::new("/nowhere/at/all")));
-    }
-}
-
 /// Opens the registry of a command that only looks at it; the schedule file is not needed where the registry is named.
 ///
 /// # Errors
@@ -203,5 +181,27 @@ pub(super) fn read(path: &Path) -> Result<Reader, RegistryError> {
             Registry::open_read(path)
         }
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_in_a_folder_however_the_way_to_it_is_written() {
+        let here = std::path::absolute(".").unwrap();
+        let name = here.file_name().unwrap();
+        for way in [
+            Path::new("schedules.toml").to_owned(),
+            Path::new("./schedules.toml").to_owned(),
+            Path::new("..").join(name).join("schedules.toml"),
+            here.join("src/../schedules.toml"),
+            here.join("schedules.toml"),
+        ] {
+            assert!(is_in(&way, &here), "{}", way.display());
+        }
+        assert!(!is_in(Path::new("src/schedules.toml"), &here));
+        assert!(is_in(Path::new("/nowhere/at/all/schedules.toml"), Path::new("/nowhere/at/all")));
     }
 }

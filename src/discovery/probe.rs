@@ -55,8 +55,8 @@ pub enum Outcome {
 }
 
 impl Step {
-    fn of_account(name: &'static str, account_id: &Option<String>, needed: bool, outcome: Outcome) -> Self {
-        Self { name, account_id: account_id.clone(), region: None, needed, outcome }
+    fn of_account(name: &'static str, account_id: Option<String>, needed: bool, outcome: Outcome) -> Self {
+        Self { name, account_id, region: None, needed, outcome }
     }
 
     /// Whether a run cannot do its work for it.
@@ -80,7 +80,7 @@ pub async fn test(aws: &Aws, connection: &Connection, today: NaiveDate, mut show
     let Some(entrance) = entering::enter(aws, connection, &mut tell).await else { return steps };
     let whole = entrance.members.is_none();
     for shut in entrance.shut {
-        let step = Step::of_account(ENTER_ACCOUNT, &shut.account_id, false, Outcome::NotTried(shut.trouble.cause));
+        let step = Step::of_account(ENTER_ACCOUNT, shut.account_id, false, Outcome::NotTried(shut.trouble.cause));
         tell(step);
     }
     let tried = entrance.doors.into_iter().map(|door| async move {
@@ -97,7 +97,9 @@ pub async fn test(aws: &Aws, connection: &Connection, today: NaiveDate, mut show
         steps.extend(tried.into_iter().flatten());
         if account.stands_in {
             // The central role needs no rights of its own on API Gateway; what it lacks there is explained.
-            steps.iter_mut().for_each(|step| step.needed = false);
+            for step in &mut steps {
+                step.needed = false;
+            }
         }
         account.rest();
         steps

@@ -226,7 +226,7 @@ answer({"key": user(management, "aboard"), "closed": ids[:5], "apis": apis})
     closed.sort_by_key(|scope| scope["account_id"].to_string());
     assert!(closed.iter().all(|scope| scope["state"] == "account_suspended" && scope["explained"] == true), "{report}");
     let mut expected: Vec<&Value> = made["closed"].as_array().unwrap().iter().collect();
-    expected.sort_by_key(|id| id.to_string());
+    expected.sort_by_key(ToString::to_string);
     assert_eq!(closed.iter().map(|scope| &scope["account_id"]).collect::<Vec<_>>(), expected);
     assert_eq!(scopes.iter().filter(|scope| scope["state"] == "complete").count(), 2 * 55);
     let registered = home.json(&["apis"]);

@@ -155,7 +155,7 @@ pub(super) async fn open(
         Err(shut) => {
             let state = shut.trouble.state;
             let meant = shut.meant || explained(connection, Some(&account_id), None, state, today);
-            tell(Step::of_account(ENTER_ACCOUNT, &shut.account_id, !meant, Outcome::Failed(shut.trouble)));
+            tell(Step::of_account(ENTER_ACCOUNT, shut.account_id, !meant, Outcome::Failed(shut.trouble)));
             return None;
         }
     };
