@@ -112,7 +112,9 @@ fn runs_are_listed_newest_first_and_shown_one_by_one() {
     assert_eq!((rows[1][0], rows[1][1], rows[1][2]), ("2", "shop", "manual"), "{list}");
     assert!(rows[1].contains(&"partial") && rows[1].contains(&"2/4"), "{list}");
     assert_eq!(home.json(&["runs", "--limit", "1"]).as_array().unwrap().len(), 1);
-    assert_eq!(home.json(&["runs", "--connection", "other"]), serde_json::json!([]));
+    let other = home.run(&["runs", "--connection", "other"]);
+    assert_eq!(other.code, Some(2), "{other:?}");
+    assert!(other.stderr.contains("no connection named other") && other.stderr.contains("it has shop"), "{other:?}");
 
     let one = home.ok(&["runs", "2"]).stdout;
     assert!(one.starts_with("run 2 of shop: partial (manual), started 20"), "{one}");
