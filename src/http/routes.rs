@@ -34,8 +34,7 @@ impl Kind {
     const fn places(self) -> (usize, usize) {
         match self {
             Self::List => (4, 40),
-            Self::Figures => (1, 7),
-            Self::Change => (1, 7),
+            Self::Figures | Self::Change => (1, 7),
             Self::Token => (2, 30),
         }
     }
