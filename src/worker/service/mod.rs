@@ -28,7 +28,7 @@ pub mod watch;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
@@ -89,6 +89,8 @@ pub struct Settings {
     pub hangup: Signal,
     /// When the process began its work.
     pub begun: Instant,
+    /// What runs in flight have at the end to come to their next commit.
+    pub farewell: Duration,
 }
 
 /// Why the worker could not begin.
@@ -122,6 +124,8 @@ struct Shared {
     mail: mpsc::Sender<Mail>,
     reloads: Reloads,
     stop: CancellationToken,
+    /// Cancelled when runs in flight have had their time after that.
+    halt: CancellationToken,
     by_hand: Arc<AtomicUsize>,
     manager: ServiceManager,
     runtime: Handle,
@@ -192,6 +196,7 @@ impl Service {
             registry: self.registry(),
             progress: Progress::default(),
             cancel,
+            wind_down: self.0.stop.clone(),
             clock: self.0.clock,
             by_hand: self.by_hand(),
         }
@@ -271,7 +276,8 @@ impl Service {
     }
 }
 
-/// Follows the schedules until `stop` is cancelled and the runs in flight have come to their next commit.
+/// Follows the schedules until `stop` is cancelled and the runs in flight have come to their next commit of a scope, for which they have
+/// [`Settings::farewell`].
 ///
 /// # Errors
 /// It could not begin.
@@ -292,6 +298,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         commands,
         hangup,
         begun,
+        farewell,
     } = settings;
     // Before anything is begun: a port that is taken is a start that failed.
     let http = match &config.http {
@@ -330,6 +337,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         mail,
         reloads,
         stop: stop.clone(),
+        halt: CancellationToken::new(),
         by_hand: Arc::default(),
         manager: ServiceManager::from_environment(),
         runtime: Handle::current(),
@@ -349,7 +357,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
     }
     let clients = control::open(&service, socket, &mut lock)
         .map(|server| tokio::spawn(control::serve(service.clone(), server, commands)));
-    let mut dispatcher = Dispatcher::new(service.clone(), zones, mailbox).await?;
+    let mut dispatcher = Dispatcher::new(service.clone(), zones, mailbox, farewell).await?;
     dispatcher.begin().await?;
     let armed_after = begun.elapsed();
     dispatcher.armed(armed_after);
