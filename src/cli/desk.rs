@@ -142,6 +142,8 @@ impl Desk {
             registry,
             progress: Progress::default(),
             cancel: self.cancel.clone(),
+            // Whoever interrupts a command wants it to end now.
+            wind_down: CancellationToken::new(),
             clock: clock::now,
             by_hand: self.worker.as_ref().map(|worker| worker.service.by_hand()).unwrap_or_default(),
         })

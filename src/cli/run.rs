@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-#[cfg(debug_assertions)]
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +21,10 @@ use crate::worker::service::watch::WatchTimes;
 use crate::worker::service::{self, ServeError, Settings};
 use crate::zones::ZoneData;
 use crate::{clock, environment};
+
+/// What runs in flight have at the end to come to their next commit; said by [`signals::STOPPING`]. Together with what is to be written
+/// down then it is less than the 30 s that Kubernetes waits where nobody says otherwise.
+const FAREWELL: Duration = Duration::from_secs(20);
 
 /// Follows the schedules until it is told to stop.
 pub(super) async fn run(global: &Global, asked: &args::Run, begun: Instant) -> Result<Exit, Failure> {
@@ -70,6 +72,7 @@ pub(super) async fn run(global: &Global, asked: &args::Run, begun: Instant) -> R
         commands: Arc::new(Hosted),
         hangup,
         begun,
+        farewell: farewell()?,
     };
     service::serve(settings, stop).await.map_err(failure)?;
     Ok(Exit::Done)
@@ -94,6 +97,22 @@ fn watch_times() -> Result<Option<WatchTimes>, Failure> {
             Err(Failure::usage(format!("{WATCH}: write three times in milliseconds, such as 5000,60000,300, or never")))
         }
     }
+}
+
+/// Debug builds give runs in flight the milliseconds of `ABOARD_FAREWELL` at the end, so that tests need not wait.
+#[cfg(debug_assertions)]
+fn farewell() -> Result<Duration, Failure> {
+    const FAREWELL_IN_MS: &str = "ABOARD_FAREWELL";
+    let text = environment::text(FAREWELL_IN_MS).map_err(|error| Failure::usage(error.to_string()))?;
+    let Some(text) = text else { return Ok(FAREWELL) };
+    let millis = text.parse().map_err(|_| Failure::usage(format!("{FAREWELL_IN_MS}: write milliseconds")))?;
+    Ok(Duration::from_millis(millis))
+}
+
+#[cfg(not(debug_assertions))]
+#[expect(clippy::unnecessary_wraps, reason = "the other one may fail")]
+fn farewell() -> Result<Duration, Failure> {
+    Ok(FAREWELL)
 }
 
 #[cfg(not(debug_assertions))]

@@ -21,7 +21,8 @@ impl Drop for Watch {
 pub(super) const ENDING: &str = "interrupted: ending cleanly, what was committed stays; once more to stop at once";
 
 /// What the worker says at the first signal.
-pub(super) const STOPPING: &str = "stopping: runs in flight come to their next commit; once more to stop at once";
+pub(super) const STOPPING: &str =
+    "stopping: runs in flight have 20 s to come to their next commit; once more to stop at once";
 
 /// Cancels on the first SIGINT or SIGTERM, and tells so; the next one ends the process on the spot, with the exit code of an interrupted command.
 pub(super) fn cancel_on_interrupt(cancel: CancellationToken, tell: impl FnOnce() + Send + 'static) -> Watch {

@@ -30,8 +30,10 @@ pub struct Context {
     pub registry: Shelf,
     /// Counters for a progress bar.
     pub progress: Progress,
-    /// Ends runs: what was committed stays.
+    /// Ends runs where they are: what was committed stays.
     pub cancel: CancellationToken,
+    /// Ends runs when they come to their next commit of a scope, and lets none begin.
+    pub wind_down: CancellationToken,
     /// The wall clock.
     pub clock: fn() -> DateTime<Utc>,
     /// How many runs by hand are under way. They wait for nobody, but take the places of scheduled ones.

@@ -42,7 +42,7 @@ async fn from_claim_to_end(context: &Context, connection: &Connection, request: 
     let claim = match request.mode {
         Mode::Look => Ok(Claim::none()),
         // What was told to stop before it began leaves no trace: there is nothing to carry on.
-        Mode::Commit if context.cancel.is_cancelled() => Ok(Claim::none()),
+        Mode::Commit if context.cancel.is_cancelled() || context.wind_down.is_cancelled() => Ok(Claim::none()),
         Mode::Commit => book.claim(connection, request, started_at).await,
     };
     let claimed = claim.is_ok();
@@ -120,19 +120,24 @@ impl Run {
         let told = self.context.cancel.clone();
         let stop = told.child_token();
         self.context.cancel = stop.clone();
+        let (time_is_up, timed) = (stop.clone(), stop);
         let timer = tokio::spawn(async move {
             tokio::time::sleep(timeout).await;
-            stop.cancel();
+            timed.cancel();
         });
         let ended = self.go().await;
         timer.abort();
         match ended {
-            Err(Ending::Interrupted) if !told.is_cancelled() => Err(Ending::TimedOut),
+            Err(Ending::Interrupted) if time_is_up.is_cancelled() && !told.is_cancelled() => Err(Ending::TimedOut),
             ended => ended,
         }
     }
 
     async fn go(&mut self) -> Result<(), Ending> {
+        if self.request.mode == Mode::Commit && self.claim.run_id.is_none() {
+            // It was told to stop before it began.
+            return Err(Ending::Interrupted);
+        }
         let entered = tokio::select! {
             biased;
             () = self.context.cancel.cancelled() => return Err(Ending::Interrupted),
@@ -257,7 +262,10 @@ impl Run {
                     self.note_account(trouble).await?;
                 }
                 Some(Seen::Planned(planned)) if brief.waits && planned.plan.onboards() > 0 => waiting.push(*planned),
-                Some(Seen::Planned(planned)) => waiting.extend(self.commit(brief, *planned).await?),
+                Some(Seen::Planned(planned)) => {
+                    waiting.extend(self.commit(brief, *planned).await?);
+                    self.may_go_on()?;
+                }
             }
         }
         // A looker that panicked left its scopes without a word; they must not look as if they had been read.
@@ -296,9 +304,16 @@ impl Run {
                     while let Some(again) = planned {
                         planned = self.commit(brief, again).await?;
                     }
+                    self.may_go_on()?;
                 }
             }
         }
+    }
+
+    /// After a commit: whether the run is wanted any longer. One that has dealt with everything comes to its end.
+    fn may_go_on(&self) -> Result<(), Ending> {
+        let is_done = self.open.is_empty() && self.doors.is_empty();
+        if self.context.wind_down.is_cancelled() && !is_done { Err(Ending::Interrupted) } else { Ok(()) }
     }
 
     /// Commits a scope. Where another connection changed one of its APIs since it was planned, it is planned anew first; if it then

@@ -60,6 +60,8 @@ pub(super) struct Dispatcher {
     heartbeat: Interval,
     beats: u32,
     mailbox: mpsc::Receiver<Mail>,
+    /// What runs in flight have at the end to come to their next commit.
+    farewell: Duration,
     clock: ClockWatch,
     clock_steps: u64,
     /// Whether the clock has been set, and the schedules are planned by it.
@@ -88,6 +90,7 @@ impl Dispatcher {
         service: Service,
         zones: ZoneData,
         mailbox: mpsc::Receiver<Mail>,
+        farewell: Duration,
     ) -> Result<Self, ServeError> {
         let alarm = Alarm::new(Arc::clone(&service.0.wake)).await?;
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
@@ -104,6 +107,7 @@ impl Dispatcher {
             heartbeat,
             beats: 0,
             mailbox,
+            farewell,
             clock,
             clock_steps: 0,
             planned: false,
@@ -155,14 +159,21 @@ impl Dispatcher {
         self.end().await;
     }
 
-    /// No new runs; those in flight come to their next commit, and the next start carries them on.
+    /// No new runs; those in flight come to their next commit or, where that takes too long, end where they are. The next start carries
+    /// them on.
     async fn end(&mut self) {
         self.publish(Phase::Stopping);
         self.service.0.manager.stopping(&self.service.line());
         self.mailbox.close();
         self.alarm.end().await;
+        let mut farewell = std::pin::pin!(tokio::time::sleep(self.farewell));
         while !self.runs.is_empty() {
             tokio::select! {
+                () = &mut farewell, if !self.service.0.halt.is_cancelled() => {
+                    let runs = self.runs.len();
+                    tracing::warn!(runs, "runs in flight took too long to their next commit and end where they are");
+                    self.service.0.halt.cancel();
+                }
                 Some(ended) = self.runs.join_next_with_id() => {
                     self.land(ended).await;
                     self.publish(Phase::Stopping);

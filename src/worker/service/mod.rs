@@ -29,7 +29,7 @@ pub mod watch;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
@@ -90,6 +90,8 @@ pub struct Settings {
     pub hangup: Signal,
     /// When the process began its work.
     pub begun: Instant,
+    /// What runs in flight have at the end to come to their next commit.
+    pub farewell: Duration,
 }
 
 /// Why the worker could not begin.
@@ -123,6 +125,8 @@ struct Shared {
     mail: mpsc::Sender<Mail>,
     reloads: Reloads,
     stop: CancellationToken,
+    /// Cancelled when runs in flight have had their time after that.
+    halt: CancellationToken,
     by_hand: Arc<AtomicUsize>,
     manager: ServiceManager,
     runtime: Handle,
@@ -193,6 +197,7 @@ impl Service {
             registry: self.registry(),
             progress: Progress::default(),
             cancel,
+            wind_down: self.0.stop.clone(),
             clock: self.0.clock,
             by_hand: self.by_hand(),
         }
@@ -272,7 +277,8 @@ impl Service {
     }
 }
 
-/// Follows the schedules until `stop` is cancelled and the runs in flight have come to their next commit.
+/// Follows the schedules until `stop` is cancelled and the runs in flight have come to their next commit of a scope, for which they have
+/// [`Settings::farewell`].
 ///
 /// # Errors
 /// It could not begin.
@@ -293,6 +299,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         commands,
         hangup,
         begun,
+        farewell,
     } = settings;
     // Before anything is begun: a port that is taken is a start that failed.
     let http = match &config.http {
@@ -331,6 +338,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         mail,
         reloads,
         stop: stop.clone(),
+        halt: CancellationToken::new(),
         by_hand: Arc::default(),
         manager: ServiceManager::from_environment(),
         runtime: Handle::current(),
@@ -350,7 +358,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
     }
     let clients = control::open(&service, socket, &mut lock)
         .map(|server| tokio::spawn(control::serve(service.clone(), server, commands)));
-    let mut dispatcher = Dispatcher::new(service.clone(), zones, mailbox).await?;
+    let mut dispatcher = Dispatcher::new(service.clone(), zones, mailbox, farewell).await?;
     dispatcher.begin().await?;
     let armed_after = begun.elapsed();
     dispatcher.armed(armed_after);

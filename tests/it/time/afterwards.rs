@@ -6,7 +6,6 @@ use aboard::inventory::ScopeState;
 use aboard::registry::{Outcome, Registry, RunRow, Trigger};
 use aboard_simulator::{Failure, Fault, Operation};
 use chrono::TimeDelta;
-use nix::sys::signal::Signal;
 
 use super::{OVER, Timed, at, file};
 use crate::support::{LONG, shop};
@@ -133,29 +132,6 @@ fn a_disabled_schedule_skips_and_says_so() {
     worker.wait_until_said("a due instant does not run");
     worker.stop();
     assert_eq!(timed.fates(), ["shop 2026-11-23T09:00:00Z skipped (disabled)"]);
-}
-
-#[test]
-fn a_run_that_sigterm_cuts_short_is_carried_on_by_the_next_start() {
-    let timed = timed("");
-    timed.sim.hold_at(6);
-    let mut worker = timed.start();
-    to(&timed, NINE);
-    assert!(timed.sim.wait_until_held(Duration::from_secs(30)));
-    worker.signal(Signal::SIGTERM);
-    worker.wait_until_said("stopping");
-    let ended = worker.end();
-    assert_eq!(ended.said.code, Some(0), "{ended:?}");
-    timed.sim.release();
-    let mut worker = timed.start();
-    worker.wait_until_said(OVER);
-    worker.stop();
-    let runs = timed.home.runs();
-    let told: Vec<_> = runs.iter().map(|run| (run.trigger, run.outcome, run.due_at)).collect();
-    let due = Some(at(NINE));
-    assert_eq!(told, [(Trigger::Schedule, Outcome::Interrupted, due), (Trigger::Resume, Outcome::Succeeded, due)]);
-    assert_eq!(runs[1].resumes, Some(runs[0].run_id));
-    assert_eq!(timed.fates(), ["shop 2026-11-23T09:00:00Z run"]);
 }
 
 #[test]

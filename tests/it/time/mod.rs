@@ -9,6 +9,7 @@ mod owed;
 mod reloading;
 mod soak;
 mod steps;
+mod stopping;
 mod walk;
 
 use std::fmt::Write;

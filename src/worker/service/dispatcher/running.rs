@@ -48,7 +48,7 @@ impl Dispatcher {
                 continue;
             }
             let request = job.request(auto);
-            let context = self.service.context(self.service.0.stop.child_token());
+            let context = self.service.context(self.service.0.halt.child_token());
             // On the heap: a run is big, and the set moves it.
             let run = async move { Box::pin(crate::worker::run(&context, &connection, &request)).await };
             let id = self.runs.spawn(run).id();
