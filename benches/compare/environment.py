@@ -71,9 +71,13 @@ def _run(command, remedy):
         raise Missing(f"`{' '.join(command)}` failed:\n{done.stdout.strip()}\n{remedy}")
 
 
-def versions(aboard, with_peers):
-    """Of everything that was measured, so that figures can be told apart later."""
-    told = {"aboard": _first_line([str(aboard), "--version"]), "commit": _commit(), "python": platform.python_version()}
+def versions(aboard, given, with_peers):
+    """Of everything that was measured, so that figures can be told apart later. A binary that was given may be of any commit."""
+    told = {
+        "aboard": _first_line([str(aboard), "--version"]),
+        "commit": "an unknown commit" if given else _commit(),
+        "python": platform.python_version(),
+    }
     if with_peers:
         listed = subprocess.run(
             [str(PYTHON / "bin/python"), "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"],

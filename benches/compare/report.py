@@ -1,6 +1,5 @@
 """The results as Markdown and as a plot, and both in the README of the repository."""
 
-import html
 import json
 import statistics
 
@@ -12,7 +11,8 @@ END = "<!-- compare:end -->"
 
 def line(run, rounds, world):
     """One run in a line, while it goes on."""
-    state = "complete" if run["complete"] else f"{run['found']['apis']}/{world.apis} APIs, {run['found']['stages']}/{world.all_stages} stages"
+    found = f"{run['found']['apis']}/{world.apis} APIs, {run['found']['stages']}/{world.all_stages} stages"
+    state = "complete" if run["complete"] else found
     ended = "timed out" if run["timed_out"] else f"exit {run['exit']}"
     return (
         f"round {run['round']}/{rounds} {run['scenario']:9} {run['contender']:32} {run['wall']:7.2f} s wall {run['cpu']:6.2f} s CPU "
@@ -80,7 +80,8 @@ def markdown(results):
     if results["short"]:
         parts.append("**A short run, which only shows that it works; its figures mean nothing.**")
     parts.append(
-        f"{results['world_text']}; {results['latency_ms']} ms per answer. Medians of {results['rounds']} interleaved rounds (least–most), "
+        f"{results['world_text']}; {results['latency_ms']} ms per answer. "
+        f"Medians of {results['rounds']} interleaved rounds (least–most), "
         f"{results['finished_at'][:10]}, on {machine['cpus']} cores ({machine['cpu']}) that the simulator shares; "
         f"{versions['aboard']} at {versions['commit']}, {said}."
     )
@@ -88,8 +89,11 @@ def markdown(results):
         parts += [f"**{scenario['title'][0].upper()}{scenario['title'][1:]}**", table(results, scenario)]
     if any(scenario["rate"] for scenario in results["scenarios"]):
         parts.append(
-            "The floor is what the quota makes the busiest bucket wait for the calls that it granted in that run: (granted − burst) / rate. "
-            "aboard's limiter is set to 9.9/s and 39 there; nobody else has one."
+            "The floor is what the quota makes the busiest bucket wait for the calls that it granted in that run: "
+            "(granted − burst) / rate. "
+            "aboard's limiter is set to 9.9/s and 39 there; nobody else has one. "
+            "A first look of aboard reads each API's deployments; a second look, with a registry that knows the APIs, "
+            "only those that changed."
         )
     for missing in results["left_out"]:
         parts.append(f"Left out: {missing['contender']}: {missing['why']}.")
@@ -104,14 +108,22 @@ def write(results, folder):
         rows = []
         for contender in results["contenders"]:
             told = summary(results, scenario["key"], contender["name"])
-            if told is not None:
-                note = "" if told["complete"] == told["runs"] else "incomplete"
-                rows.append(chart.Row(contender["name"], told["wall"], told["floor"]["median"], contender["name"].startswith("aboard"), note))
+            if told is None:
+                continue
+            words = f"{told['wall']['median']:.2f} s · {told['calls']['median']:.0f} calls"
+            if told["throttled"]["median"]:
+                words += f" · {told['throttled']['median']:.0f} throttled"
+            if told["complete"] < told["runs"]:
+                words += " · incomplete"
+            name, less = contender["name"], bool(contender["gap"])
+            rows.append(chart.Row(name, told["wall"], told["floor"]["median"], name.startswith("aboard"), less, words))
         panels.append((scenario["title"], rows))
-    title = f"Wall time, {results['world']['apis']} APIs in {results['world']['accounts']} accounts × {results['world']['regions']} regions"
+    world = results["world"]
+    title = f"Wall time, {world['apis']} APIs in {world['accounts']} accounts × {world['regions']} regions"
     if results["short"]:
         title += " – a short run, figures mean nothing"
-    (folder / "plot.svg").write_text(chart.times(title, panels))
+    legend = "does not list deployments, so it cannot say when an API was last published"
+    (folder / "plot.svg").write_text(chart.times(title, panels, legend))
 
 
 def update_readme(readme, folder):
@@ -121,14 +133,18 @@ def update_readme(readme, folder):
     _, ended, after = rest.partition(END)
     if not (begun and ended):
         raise SystemExit(f"{readme} lacks the lines `{BEGIN}` and `{END}`")
+    results = folder / "results.json"
+    if results.exists() and json.loads(results.read_text())["short"]:
+        raise SystemExit("the last results are of a short run, which the README must not show")
     parts = []
-    for stem, plot, what in (("table", "plot.svg", "wall times of aboard and its peers"), ("scale", "scale.svg", "stages and memory over time")):
+    for stem, plot, what in (
+        ("table", "plot.svg", "Wall times of aboard and its peers"),
+        ("scale", "scale.svg", "Memory and stages over time"),
+    ):
         path = folder / f"{stem}.md"
         if path.exists():
             relative = (folder / plot).relative_to(readme.parent)
-            parts += [f"![{html.escape(what)}]({relative})", path.read_text().strip()]
+            parts += [f"![{what}]({relative})", path.read_text().strip()]
     if not parts:
         raise SystemExit(f"{folder} holds no results; measure first")
-    if json.loads((folder / "results.json").read_text())["short"] if (folder / "results.json").exists() else False:
-        raise SystemExit("the last results are of a short run, which the README must not show")
     readme.write_text(before + BEGIN + "\n" + "\n\n".join(parts) + "\n" + END + after)

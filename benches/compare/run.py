@@ -5,6 +5,7 @@ import argparse
 import datetime
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -46,7 +47,7 @@ def parse():
     parser.add_argument("--latency-ms", type=int, default=50, metavar="N", help="how long an answer takes (50)")
     for name in ("accounts", "regions", "rest", "http", "stages"):
         parser.add_argument(f"--{name}", type=int, metavar="N", help=f"of the world ({getattr(FULL, name)})")
-    parser.add_argument("--only", metavar="TEXT", help="only contenders whose name begins with this; repeat with commas")
+    parser.add_argument("--only", metavar="NAMES", help="only contenders whose name begins with one of these, e.g. aboard,c7n")
     parser.add_argument("--scenario", choices=[scenario.key for scenario in SCENARIOS], help="only this one")
     parser.add_argument("--timeout", type=int, default=300, metavar="S", help="a single run is ended after this long (300)")
     parser.add_argument("--short", action="store_true", help="a tiny world, one round; installs nothing")
@@ -58,12 +59,13 @@ def parse():
 def field(arguments):
     """The contenders, and why some are left out."""
     aboard = environment.binary("aboard", arguments.aboard)
-    contenders = [Aboard(aboard, central=False), Aboard(aboard, central=True)]
+    contenders = [Aboard(aboard), Aboard(aboard, central=True), Aboard(aboard, second=True)]
     left_out = []
     try:
         programs = environment.peers(make=not arguments.short)
-        contenders += [Boto3(programs, 32), Boto3(programs, 8), Boto3(programs, 1)]
-        contenders += [Boto3(programs, 32, deployments=True), C7nOrg(programs)]
+        # The first does what aboard does at a first look; the others do less.
+        contenders += [Boto3(programs, 32, deployments=True)]
+        contenders += [Boto3(programs, 32), Boto3(programs, 8), Boto3(programs, 1), C7nOrg(programs)]
     except environment.Missing as missing:
         if not arguments.short:
             raise
@@ -150,7 +152,7 @@ def main():
         "world": world.as_json(),
         "world_text": str(world),
         "machine": environment.machine(),
-        "versions": environment.versions(aboard, with_peers=any(isinstance(it, (Boto3, C7nOrg)) for it in contenders)),
+        "versions": environment.versions(aboard, bool(arguments.aboard), any(isinstance(it, (Boto3, C7nOrg)) for it in contenders)),
         "scenarios": [asdict(scenario) for scenario in scenarios],
         "contenders": [{"name": it.name, "gap": it.gap} for it in contenders],
         "left_out": left_out,
@@ -168,6 +170,8 @@ def main():
 
 
 if __name__ == "__main__":
+    # Stopped by a signal it still ends what it started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(main())
     except environment.Missing as missing:

@@ -44,7 +44,7 @@ class Simulator:
         command = [str(program)]
         for name, value in options.items():
             command += [f"--{name}", str(value)]
-        self.rate, self.burst = rate, burst
+        self.program, self.world, self.rate, self.burst = program, world, rate, burst
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
