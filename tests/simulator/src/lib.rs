@@ -33,7 +33,7 @@ mod state;
 mod throttle;
 mod world;
 
-pub use counts::{Call, Counts};
+pub use counts::{Arrivals, Call, Counts};
 pub use fault::{Failure, Fault};
 pub use operation::{Operation, Service};
 pub use simulator::Simulator;

@@ -1,10 +1,11 @@
 //! Serves a fleet from arguments, for benchmarks against other tools; see `--help`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use aboard_simulator::{Counts, Fleet, Per, Simulator, Throttle, World};
+use aboard_simulator::{Fleet, Per, Simulator, Throttle, World};
+use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -22,7 +23,8 @@ usage: aboard-simulator [OPTION VALUE]…
   --per region|account   whose calls share a quota (region)
   --port N          loopback port; 0 = a free one (0)
 
-Prints its URL and access keys, serves until its standard input ends or SIGTERM or SIGINT arrives, then prints its counts.
+Prints its URL, access keys and regions, serves until its standard input ends or SIGTERM or SIGINT arrives, then prints
+what it counted as one line of JSON. Times in it are milliseconds since the URL was printed.
 ";
 
 fn main() -> ExitCode {
@@ -72,6 +74,8 @@ fn serve(mut given: HashMap<String, String>) -> Result<(), String> {
         world = world.throttle(Throttle { rate: f64::from(rate), burst: f64::from(burst), per });
     }
     let simulator = Simulator::listen(world, port).map_err(|error| format!("cannot listen on port {port}: {error}"))?;
+    // A reader who takes the first line as the origin of time is right to within the time of a print.
+    simulator.reset_counts();
     println!("url {}", simulator.url());
     println!("central_role {}", Fleet::central_role_arn());
     for index in 0..accounts {
@@ -79,7 +83,7 @@ fn serve(mut given: HashMap<String, String>) -> Result<(), String> {
     }
     println!("regions {}", Fleet::regions(regions).join(" "));
     wait_for_the_end().map_err(|error| format!("cannot wait for signals: {error}"))?;
-    print_counts(&simulator.counts());
+    println!("{}", counted(&simulator));
     Ok(())
 }
 
@@ -103,15 +107,39 @@ fn wait_for_the_end() -> std::io::Result<()> {
     })
 }
 
-fn print_counts(counts: &Counts) {
-    println!("calls {}", counts.calls);
-    println!("throttled {}", counts.throttled);
-    println!("unknown {}", counts.unknown);
-    println!("peak_in_flight {}", counts.peak_in_flight);
-    for (operation, calls) in &counts.by_operation {
-        println!("operation {operation} {calls}");
-    }
-    for ((account, region), calls) in &counts.by_region {
-        println!("region {account} {region} {calls}");
-    }
+/// The counts for another program; `buckets` are what AWS's quota of each account and region counts.
+fn counted(simulator: &Simulator) -> Value {
+    let counts = simulator.counts();
+    let operations: Vec<Value> = simulator
+        .arrivals()
+        .into_iter()
+        .map(|(operation, arrivals)| {
+            json!({
+                "operation": operation.to_string(),
+                "calls": counts.of(operation),
+                "first_ms": u64::try_from(arrivals.first.as_millis()).unwrap_or(u64::MAX),
+                "last_ms": u64::try_from(arrivals.last.as_millis()).unwrap_or(u64::MAX),
+                "per_second": arrivals.per_second,
+            })
+        })
+        .collect();
+    let refused = |place| counts.throttled_by_region.get(place).copied().unwrap_or_default();
+    let buckets: Vec<Value> = counts
+        .by_region
+        .iter()
+        .map(|(place, calls)| {
+            json!({"account": place.0, "region": place.1, "calls": calls, "throttled": refused(place)})
+        })
+        .collect();
+    let unknown_paths: BTreeSet<String> =
+        simulator.log().into_iter().filter(|call| call.operation.is_none()).map(|call| call.path).collect();
+    json!({
+        "calls": counts.calls,
+        "throttled": counts.throttled,
+        "unknown": counts.unknown,
+        "unknown_paths": unknown_paths.into_iter().take(20).collect::<Vec<_>>(),
+        "peak_in_flight": counts.peak_in_flight,
+        "operations": operations,
+        "buckets": buckets,
+    })
 }

@@ -71,13 +71,16 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
 
 async fn respond(shared: Arc<Shared>, request: HttpRequest<Incoming>) -> Result<Response<AnswerBody>, Cut> {
     let request = request::read(request).await;
-    let number = arrive(&shared, &request);
+    let account = shared.state().account_of(&request);
+    let number = arrive(&shared, &request, &account);
     let _in_flight = InFlight(&shared);
     shared.gate.pass(number).await;
     let Decision { verdict, delay, throttled, struck } = shared.state().decide(&request);
     {
         let mut ledger = shared.ledger();
-        ledger.counts.throttled += u64::from(throttled);
+        if throttled {
+            ledger.throttled(&account, &request.region);
+        }
         ledger.counts.faults += u64::from(struck);
     }
     if !delay.is_zero() {
@@ -98,10 +101,10 @@ async fn respond(shared: Arc<Shared>, request: HttpRequest<Incoming>) -> Result<
     Ok(response(answer, cut, number))
 }
 
-fn arrive(shared: &Shared, request: &Request) -> u64 {
+fn arrive(shared: &Shared, request: &Request, account: &str) -> u64 {
     let call = Call {
         operation: request.route.as_ref().map(|route| route.operation),
-        account: shared.state().account_of(request),
+        account: account.to_owned(),
         region: request.region.clone(),
         path: request.path.clone(),
     };

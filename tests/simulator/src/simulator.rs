@@ -1,5 +1,6 @@
 //! The handle of a running simulator.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::counts::{Call, Counts};
+use crate::counts::{Arrivals, Call, Counts};
 use crate::fault::Fault;
 use crate::operation::Operation;
 use crate::server::{self, Shared};
@@ -115,6 +116,11 @@ impl Simulator {
     /// The calls of one operation.
     pub fn calls_of(&self, operation: Operation) -> u64 {
         self.shared.ledger().counts.of(operation)
+    }
+
+    /// When the calls of each operation arrived.
+    pub fn arrivals(&self) -> BTreeMap<Operation, Arrivals> {
+        self.shared.ledger().arrivals.clone()
     }
 
     /// The calls since the start or the last reset, in the order of their arrival.

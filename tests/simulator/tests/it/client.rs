@@ -39,13 +39,11 @@ pub enum Broken {
 
 impl Client {
     pub fn new(simulator: &Simulator, key: &str, region: &str) -> Self {
-        Self {
-            address: simulator.address(),
-            key: key.to_owned(),
-            token: None,
-            region: region.to_owned(),
-            patience: PATIENCE,
-        }
+        Self::at(simulator.address(), key, region)
+    }
+
+    pub fn at(address: std::net::SocketAddr, key: &str, region: &str) -> Self {
+        Self { address, key: key.to_owned(), token: None, region: region.to_owned(), patience: PATIENCE }
     }
 
     pub fn token(mut self, token: &str) -> Self {

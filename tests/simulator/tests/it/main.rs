@@ -7,3 +7,4 @@ mod faults;
 mod gateway;
 mod identity;
 mod paging;
+mod standalone;
