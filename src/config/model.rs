@@ -348,6 +348,15 @@ pub struct CentralRole {
     pub management_account: ManagementAccount,
 }
 
+impl CentralRole {
+    /// Whether an account may be in scope, as far as its id says.
+    #[must_use]
+    pub fn takes(&self, account_id: &str) -> bool {
+        (self.include_accounts.is_empty() || self.include_accounts.any(account_id))
+            && !self.exclude_accounts.any(account_id)
+    }
+}
+
 /// How the management account is entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ManagementAccount {

@@ -119,10 +119,11 @@ impl Central {
         let arn = self.child_arn(&member.account_id);
         let external_id = self.child_external_id.as_ref().map(ExposeSecret::expose_secret);
         let assume = || credentials::session(&self.config, &arn, &self.role.session_name, external_id);
+        let used = self.session.sessions().await;
         let provider = match assume().await {
             // The central role's own session ended early.
             Err(failure) if failure.kind == Kind::Expired => {
-                self.session.forget().await;
+                self.session.forget(used).await;
                 assume().await?
             }
             answer => answer?,
@@ -170,21 +171,31 @@ pub(super) fn trouble_of(member: &Member, trouble: Trouble) -> AccountTrouble {
 #[derive(Debug)]
 struct Kept {
     provider: SharedCredentialsProvider,
-    held: Mutex<Option<Credentials>>,
+    /// The session, and how many there were.
+    held: Mutex<(u64, Option<Credentials>)>,
 }
 
 impl Kept {
-    async fn forget(&self) {
-        *self.held.lock().await = None;
+    /// How many sessions there were.
+    async fn sessions(&self) -> u64 {
+        self.held.lock().await.0
+    }
+
+    /// Forgets the session, unless somebody has begun a newer one than the `used` meanwhile.
+    async fn forget(&self, used: u64) {
+        let mut held = self.held.lock().await;
+        if held.0 == used {
+            held.1 = None;
+        }
     }
 
     async fn give(&self) -> CredentialsResult {
         let mut held = self.held.lock().await;
-        if let Some(credentials) = held.as_ref().filter(|credentials| lasts(credentials, clock::now())) {
+        if let Some(credentials) = held.1.as_ref().filter(|credentials| lasts(credentials, clock::now())) {
             return Ok(credentials.clone());
         }
         let fresh = self.provider.provide_credentials().await?;
-        *held = Some(fresh.clone());
+        *held = (held.0 + 1, Some(fresh.clone()));
         Ok(fresh)
     }
 }
@@ -212,7 +223,8 @@ impl ProvideCredentials for Anew {
         Self: 'a,
     {
         CredentialsFuture::new(async {
-            self.0.forget().await;
+            let used = self.0.sessions().await;
+            self.0.forget(used).await;
             self.0.give().await
         })
     }

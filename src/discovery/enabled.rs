@@ -25,13 +25,24 @@ pub(super) struct Enabled {
     pub(super) probed: Option<Failure>,
 }
 
-/// The regions of an account but those that `except` names.
+/// Why regions cannot be listed at all, once one of a connection's accounts found out that the service does not answer: each of a
+/// thousand would try for some seconds.
+pub(super) type Unlistable = std::sync::OnceLock<Failure>;
+
+/// The regions of an account but those that `except` names. Where they cannot be listed, those that are known by name are tried and those
+/// where something was seen `before`.
 ///
 /// # Errors
 /// The account's credentials do not work.
-pub(super) async fn of(aws: &Aws, account: &Account, except: &Patterns) -> Result<Enabled, Failure> {
+pub(super) async fn of(
+    aws: &Aws,
+    account: &Account,
+    except: &Patterns,
+    before: BTreeSet<String>,
+    unlistable: &Unlistable,
+) -> Result<Enabled, Failure> {
     let wanted = |region: &String| !except.any(region);
-    let probed = match home(&account.partition) {
+    let probed = match home(&account.partition).filter(|_| unlistable.get().is_none()) {
         Some(home) => match listed(aws, account, home).await {
             Ok(listed) => {
                 let (on, off): (Vec<Region>, Vec<Region>) =
@@ -45,12 +56,17 @@ pub(super) async fn of(aws: &Aws, account: &Account, except: &Patterns) -> Resul
             Err(failure) if matches!(failure.kind, Kind::NoSecret | Kind::Credentials | Kind::NoCredentials) => {
                 return Err(failure);
             }
-            Err(failure) => Some(failure),
+            Err(failure) => {
+                if failure.kind != Kind::Denied && failure.kind != Kind::DeniedByScp {
+                    unlistable.get_or_init(|| failure.clone());
+                }
+                Some(failure)
+            }
         },
-        None => None,
+        None => unlistable.get().cloned(),
     };
-    let known: Vec<String> =
-        regions::known(&account.partition).iter().filter(|region| wanted(region)).cloned().collect();
+    let known: BTreeSet<String> =
+        regions::known(&account.partition).iter().cloned().chain(before).filter(wanted).collect();
     let tried: Vec<_> = known.into_iter().map(|region| is_on(aws, account, region)).collect();
     let mut tried: Vec<(String, bool)> = stream::iter(tried).buffer_unordered(AT_ONCE).collect().await;
     tried.sort();

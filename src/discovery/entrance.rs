@@ -10,7 +10,7 @@ use super::account::Account;
 use super::aws::Aws;
 use super::central::{Central, trouble_of};
 use super::credentials::{as_itself, assume, default_chain, key, role_trouble};
-use super::enabled::{self, Enabled};
+use super::enabled::{self, Enabled, Unlistable};
 use super::organization::Member;
 use crate::config::{Connection, Credentials as Means, Patterns, Regions};
 use crate::inventory::{AccountTrouble, Trouble};
@@ -22,8 +22,17 @@ pub struct Entrance {
     pub doors: Vec<Door>,
     /// Those that are not tried, with the reason.
     pub shut: Vec<AccountTrouble>,
-    /// Every account of the organization, in the connection's scope or not; absent where there is none.
-    pub members: Option<BTreeSet<String>>,
+    /// The organization; absent where there is none.
+    pub organization: Option<Organization>,
+}
+
+/// An organization whose accounts were listed whole.
+#[derive(Debug)]
+pub struct Organization {
+    /// `o-…`; empty where AWS does not say.
+    pub id: String,
+    /// Every account, in the connection's scope or not.
+    pub accounts: BTreeSet<String>,
 }
 
 impl Entrance {
@@ -33,8 +42,9 @@ impl Entrance {
             account_name: None,
             way: Way::Entered(Box::new(account)),
             except: except(regions),
+            unlistable: Arc::default(),
         };
-        Self { doors: vec![door], shut: Vec::new(), members: None }
+        Self { doors: vec![door], shut: Vec::new(), organization: None }
     }
 }
 
@@ -48,6 +58,8 @@ pub struct Door {
     way: Way,
     /// Where every region is asked for: but these.
     except: Result<Vec<String>, Patterns>,
+    /// Shared by all doors of a connection.
+    unlistable: Arc<Unlistable>,
 }
 
 #[derive(Debug)]
@@ -71,11 +83,16 @@ impl Door {
     }
 
     /// Enters the account and finds out its regions. Where only one region counts, and the file asks for all, the others are not asked
-    /// about.
+    /// about. `before` are regions where something was seen before, for where they cannot be listed.
     ///
     /// # Errors
     /// The account cannot be entered; it stands for all its scopes.
-    pub async fn open(self, aws: &Aws, only: Option<&str>) -> Result<Account, AccountTrouble> {
+    pub async fn open(
+        self,
+        aws: &Aws,
+        only: Option<&str>,
+        before: BTreeSet<String>,
+    ) -> Result<Account, AccountTrouble> {
         let mut account = match self.way {
             Way::Entered(account) => *account,
             Way::Child(central, member) => central.enter(&member).await?,
@@ -84,7 +101,7 @@ impl Door {
             (Ok(named), _) => account.regions = named,
             (Err(except), Some(only)) if !except.any(only) => account.regions = vec![only.to_owned()],
             (Err(_), Some(_)) => {}
-            (Err(except), None) => match enabled::of(aws, &account, &except).await {
+            (Err(except), None) => match enabled::of(aws, &account, &except, before, &self.unlistable).await {
                 Ok(Enabled { on, off, probed }) => {
                     (account.regions, account.disabled) = (on, off);
                     account.regions_probed = probed.map(|failure| failure.trouble());
@@ -131,9 +148,12 @@ pub async fn enter(aws: &Aws, connection: &Connection) -> Result<Entrance, Accou
 
 /// The accounts that a central role leads to.
 pub(super) fn organization(central: Central, members: Vec<Member>, regions: &Regions) -> Result<Entrance, Trouble> {
-    let all = members.iter().map(|member| member.account_id.clone()).collect();
-    let central = Arc::new(central);
-    let mut entrance = Entrance { doors: Vec::new(), shut: Vec::new(), members: Some(all) };
+    let all = Organization {
+        id: members.iter().find_map(|member| member.organization.clone()).unwrap_or_default(),
+        accounts: members.iter().map(|member| member.account_id.clone()).collect(),
+    };
+    let (central, unlistable) = (Arc::new(central), Arc::<Unlistable>::default());
+    let mut entrance = Entrance { doors: Vec::new(), shut: Vec::new(), organization: Some(all) };
     for member in central.chosen(members)? {
         match member.closed() {
             Some(trouble) => entrance.shut.push(trouble_of(&member, trouble)),
@@ -142,6 +162,7 @@ pub(super) fn organization(central: Central, members: Vec<Member>, regions: &Reg
                 account_name: member.name.clone(),
                 way: Way::Child(Arc::clone(&central), Box::new(member)),
                 except: except(regions),
+                unlistable: Arc::clone(&unlistable),
             }),
         }
     }

@@ -36,6 +36,6 @@ mod wire_tests;
 pub use account::Account;
 pub use aws::{Aws, AwsSetupError};
 pub use dates::{DeploymentAsk, DeploymentDates, deployment_dates};
-pub use entrance::{Door, Entrance, enter};
+pub use entrance::{Door, Entrance, Organization, enter};
 pub use look::{Wanted, look};
 pub use progress::{Progress, Reading};

@@ -27,6 +27,8 @@ pub(super) struct Member {
     management: Option<String>,
     /// What AWS calls its state; absent where it says nothing.
     state: Option<String>,
+    /// The organization's id, `o-…`, which stands there too.
+    pub(super) organization: Option<String>,
     /// Where it hangs in the organization: `o-…/r-…/ou-…/…/`, one for each way that leads there.
     paths: Vec<String>,
 }
@@ -114,6 +116,7 @@ fn member(account: types::Account) -> Option<Member> {
         name: account.name.filter(|name| !name.is_empty()),
         // arn:aws:organizations::111122223333:account/o-abcd/444455556666
         management: account.arn.as_deref().and_then(|arn| arn.split(':').nth(4)).map(str::to_owned),
+        organization: account.arn.as_deref().and_then(|arn| arn.split('/').nth(1)).map(str::to_owned),
         state,
         paths: account.paths.unwrap_or_default(),
     })
@@ -146,14 +149,10 @@ fn trouble(failure: &Failure) -> Trouble {
 /// # Errors
 /// Units are named, and AWS does not say where an account hangs; leaving it out in silence would miss its APIs.
 pub(super) fn chosen(role: &CentralRole, members: Vec<Member>) -> Result<Vec<Member>, Trouble> {
-    let CentralRole { include_accounts, exclude_accounts, organizational_units: units, .. } = role;
-    let by_id = |member: &Member| {
-        (include_accounts.is_empty() || include_accounts.any(&member.account_id))
-            && !exclude_accounts.any(&member.account_id)
-    };
-    let members: Vec<Member> = members.into_iter().filter(by_id).collect();
+    let (all, units) = (members.len(), &role.organizational_units);
+    let members: Vec<Member> = members.into_iter().filter(|member| role.takes(&member.account_id)).collect();
     if units.is_empty() {
-        return Ok(members);
+        return some(members, all);
     }
     let lost: Vec<&str> = members
         .iter()
@@ -171,7 +170,20 @@ pub(super) fn chosen(role: &CentralRole, members: Vec<Member>) -> Result<Vec<Mem
             hint: Some("name accounts by id in accounts.include or accounts.exclude instead".to_owned()),
         });
     }
-    Ok(members.into_iter().filter(|member| units.iter().any(|unit| member.is_below(unit))).collect())
+    some(members.into_iter().filter(|member| units.iter().any(|unit| member.is_below(unit))).collect(), all)
+}
+
+/// Nothing at all is a slip in the file.
+fn some(members: Vec<Member>, all: usize) -> Result<Vec<Member>, Trouble> {
+    if !members.is_empty() {
+        return Ok(members);
+    }
+    let plural = if all == 1 { "" } else { "s" };
+    Err(Trouble {
+        state: ScopeState::Failed,
+        cause: format!("no account is in scope: of the organization's {all} account{plural} the file chooses none"),
+        hint: Some("see accounts.include, accounts.exclude and organizational_units of the central role".to_owned()),
+    })
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ pub async fn test(aws: &Aws, connection: &Connection, today: NaiveDate, mut show
         steps.push(step);
     };
     let Some(entrance) = entering::enter(aws, connection, &mut tell).await else { return steps };
-    let whole = entrance.members.is_none();
+    let whole = entrance.organization.is_none();
     for shut in entrance.shut {
         let step = Step::of_account(ENTER_ACCOUNT, shut.account_id, false, Outcome::NotTried(shut.trouble.cause));
         tell(step);

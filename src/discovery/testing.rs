@@ -237,7 +237,7 @@ pub(super) async fn enter(
     };
     let mut accounts: Vec<_> = entrance.shut.into_iter().map(Err).collect();
     for door in entrance.doors {
-        accounts.push(door.open(aws, None).await);
+        accounts.push(door.open(aws, None, std::collections::BTreeSet::new()).await);
     }
     Ok(accounts)
 }

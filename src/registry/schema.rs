@@ -21,6 +21,7 @@ const MIGRATIONS: &[M<'_>] = &[
     M::up(include_str!("migrations/0003_figures.sql")),
     M::up(include_str!("migrations/0004_coverage.sql")),
     M::up(include_str!("migrations/0005_pauses.sql")),
+    M::up(include_str!("migrations/0006_members.sql")),
 ];
 
 /// The released migrations.

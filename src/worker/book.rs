@@ -14,8 +14,8 @@ use crate::inventory::{AccountTrouble, Scope, ScopeState, Trouble};
 use crate::plan::{Known, Plan};
 use crate::registry::locks::{self, Lock, LockedBy, Locking};
 use crate::registry::{
-    AuditAction, Commit, CommitScope, Counts, NewRun, Outcome, Reader, Registry, RegistryError, RunError, RunId,
-    Trigger,
+    AuditAction, Commit, CommitScope, Counts, Member, NewRun, Outcome, Reader, Registry, RegistryError, RunError,
+    RunId, Trigger,
 };
 
 /// An open registry, shared by the runs of a process; there is one writer.
@@ -195,8 +195,43 @@ impl Book {
     /// How the last looks at a connection's scopes ended.
     pub(super) async fn standing(&self, connection: &str) -> Result<Standing, RegistryError> {
         let connection = connection.to_owned();
-        let rows = self.look_up(move |registry| registry.coverage(Some(&connection))).await?;
-        Ok(Standing::of(rows.unwrap_or_default()))
+        let known = move |registry: &Reader| {
+            Ok(Standing::of(registry.coverage(Some(&connection))?, registry.members(&connection)?))
+        };
+        Ok(self.look_up(known).await?.unwrap_or_default())
+    }
+
+    /// Whether another connection has seen a scope whole since then.
+    pub(super) async fn is_seen_by_others(
+        &self,
+        connection: &str,
+        scope: &Scope,
+        since: DateTime<Utc>,
+    ) -> Result<bool, RegistryError> {
+        let (connection, scope) = (connection.to_owned(), scope.clone());
+        let seen = self.look_up(move |registry| registry.is_seen_by_others(&connection, &scope, since)).await?;
+        Ok(seen.unwrap_or_default())
+    }
+
+    /// Writes down who is a member of a connection's organization.
+    pub(super) async fn note_members(
+        &self,
+        connection: &str,
+        members: Vec<Member>,
+        now: DateTime<Utc>,
+    ) -> Result<(), RegistryError> {
+        let connection = connection.to_owned();
+        self.with(move |registry| registry.note_members(&connection, &members, now)).await.map(|_| ())
+    }
+
+    /// Writes down an account that a run did not come to, which another one does.
+    pub(super) async fn record_untouched_account(
+        &self,
+        run_id: RunId,
+        account: AccountTrouble,
+        now: DateTime<Utc>,
+    ) -> Result<(), RegistryError> {
+        self.with(move |registry| registry.record_untouched_account(run_id, &account, now)).await.map(|_| ())
     }
 
     /// How many APIs of a connection wait for approval, by scope.

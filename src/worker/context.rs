@@ -193,18 +193,26 @@ pub struct FailedPlace {
 }
 
 impl FailedPlace {
-    /// Whether it is, or holds, this scope.
+    /// Whether one of these is, or holds, this scope. Looked up rather than gone through: an outage may leave as many as there are scopes.
     #[must_use]
-    pub fn holds(&self, scope: &Scope) -> bool {
-        self.account_id.as_ref().is_none_or(|account| *account == scope.account_id)
-            && self.region.as_ref().is_none_or(|region| *region == scope.region)
-            && self.family.is_none_or(|family| family == scope.family)
+    pub fn any_holds(places: &BTreeSet<Self>, scope: &Scope) -> bool {
+        let (account, region) = (Some(scope.account_id.clone()), Some(scope.region.clone()));
+        [
+            (account.clone(), region.clone(), Some(scope.family)),
+            (account.clone(), region.clone(), None),
+            (account, None, None),
+            (None, None, None),
+        ]
+        .into_iter()
+        .any(|(account_id, region, family)| places.contains(&Self { account_id, region, family }))
     }
 
-    /// Whether some of it is in this account.
+    /// Whether some of these are in this account.
     #[must_use]
-    pub fn is_in(&self, account_id: &str) -> bool {
-        self.account_id.as_deref().is_none_or(|account| account == account_id)
+    pub fn any_is_in(places: &BTreeSet<Self>, account_id: &str) -> bool {
+        let least = |account_id| Self { account_id, region: None, family: None };
+        let first = places.range(least(Some(account_id.to_owned()))..).next();
+        places.contains(&least(None)) || first.is_some_and(|place| place.account_id.as_deref() == Some(account_id))
     }
 }
 

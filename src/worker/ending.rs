@@ -37,6 +37,9 @@ impl Run {
                 let row = ScopeReport::of_account(&account, false);
                 self.count_scope(&row);
                 self.scopes.push(row);
+                if let Some(run_id) = self.claim.run_id {
+                    self.book.record_untouched_account(run_id, account, (self.context.clock)()).await?;
+                }
             } else {
                 self.note_account(account).await?;
             }

@@ -99,13 +99,20 @@ pub(super) struct Brief {
 impl Brief {
     /// Whether this run is to look at a scope.
     pub(super) fn wants(&self, scope: &Scope) -> bool {
-        let failed = |places: &Arc<BTreeSet<FailedPlace>>| places.iter().any(|place| place.holds(scope));
-        !self.done.contains(scope) && self.only.as_ref().is_none_or(failed)
+        !self.done.contains(scope) && self.only.as_ref().is_none_or(|places| FailedPlace::any_holds(places, scope))
+    }
+
+    /// Whether a region is one that was asked for.
+    pub(super) fn is_asked_for(&self, region: &str) -> bool {
+        self.region.as_ref().is_none_or(|only| only == region)
     }
 
     /// Whether an interrupted run has dealt with all of an account, as far as the file says what that is.
     pub(super) fn has_done(&self, account_id: &str) -> bool {
         let Regions::Named(regions) = &self.connection.regions else { return false };
+        if self.done.is_empty() {
+            return false;
+        }
         let done = |region: &String, family: Family| {
             self.done
                 .iter()
@@ -187,7 +194,7 @@ fn scopes(brief: &Brief, account: &Account) -> Vec<Scope> {
 fn regions(brief: &Brief, account: &Account) -> Vec<String> {
     let open = |region: &str| Family::ALL.into_iter().any(|family| brief.wants(&scope(account, region, family)));
     let chosen = |region: &&String| {
-        let asked = brief.region.as_ref().is_none_or(|only| only == *region);
+        let asked = brief.is_asked_for(region);
         let named = brief.apis.is_empty() || brief.apis.iter().any(|api| names_place(api, account, region));
         asked && named && open(region)
     };
@@ -197,7 +204,9 @@ fn regions(brief: &Brief, account: &Account) -> Vec<String> {
 /// What was known of an account in regions that it has switched off since.
 fn switched_off(brief: &Brief, account: &Account) -> Vec<Scope> {
     let known = brief.standing.scopes.get(&account.account_id).into_iter().flatten();
-    let off = |scope: &&Scope| account.disabled.contains(&scope.region) && brief.wants(scope);
+    let off = |scope: &&Scope| {
+        account.disabled.contains(&scope.region) && brief.wants(scope) && brief.is_asked_for(&scope.region)
+    };
     known.filter(off).filter(|_| brief.apis.is_empty()).cloned().collect()
 }
 
@@ -217,7 +226,8 @@ fn names_place(api: &NamedApi, account: &Account, region: &str) -> bool {
 
 async fn look_at_account(brief: &Arc<Brief>, door: Door, sender: &Sender) {
     let (account_id, named) = (door.account_id.clone(), brief.only_region());
-    let account = match door.open(&brief.context.aws, named.as_deref()).await {
+    let before = brief.standing.regions(&account_id);
+    let account = match door.open(&brief.context.aws, named.as_deref(), before).await {
         Ok(account) => Arc::new(account),
         Err(trouble) => {
             // Who listens no more has stopped.
@@ -276,15 +286,28 @@ fn unseen(scope: Scope, account_name: Option<String>, trouble: Trouble) -> Scope
 /// A closed account keeps its APIs for a while; nothing where none is known.
 async fn plan_closed(brief: &Brief, closed: Closed) -> Result<Option<Planned>, RegistryError> {
     let Closed { scope, account_name, since, trouble } = closed;
-    let known = brief.book.known(&brief.connection.name, &scope).await?;
-    if known.apis.is_empty() {
+    let connection = &brief.connection.name;
+    if brief.book.known(connection, &scope).await?.apis.is_empty() {
         return Ok(None);
     }
-    plan_look(brief, None, unseen(scope, account_name, trouble), Some(since)).await.map(Some)
+    // Who still sees the account's APIs knows better than this connection's organization.
+    let elsewhere = brief.book.is_seen_by_others(connection, &scope, since).await?;
+    let since = Some(since).filter(|_| !elsewhere);
+    plan_look(brief, None, unseen(scope, account_name, trouble), since).await.map(Some)
+}
+
+/// Where regions may not be listed that is a choice; where they could not be, a new one may have been missed.
+fn tried_one_by_one(trouble: &Trouble) -> Option<String> {
+    let denied = matches!(trouble.state, ScopeState::AccessDenied | ScopeState::DeniedByScp);
+    let cause = &trouble.cause;
+    (!denied).then(|| format!("the account's regions could not be listed, so those known by name were tried: {cause}"))
 }
 
 async fn look_at_region(brief: &Brief, account: &Arc<Account>, region: &str, sender: &Sender) {
-    for look in looks(brief, account, region).await {
+    let first = account.regions.first().is_some_and(|first| first == region);
+    let mut note = account.regions_probed.as_ref().filter(|_| first).and_then(tried_one_by_one);
+    for mut look in looks(brief, account, region).await {
+        look.notes.extend(note.take());
         let planned = plan_look(brief, Some(Arc::clone(account)), look, None).await;
         if sender.send(planned.map(|planned| Seen::Planned(Box::new(planned)))).await.is_err() {
             return;

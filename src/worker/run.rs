@@ -153,7 +153,12 @@ impl Run {
             }
         };
         let mut shut = std::mem::take(&mut entrance.shut);
-        shut.extend(brief.standing.departed(&entrance));
+        shut.extend(brief.standing.departed(&self.connection, &entrance));
+        if self.claim.run_id.is_some() && entrance.organization.is_some() {
+            let now = (self.context.clock)();
+            let members = brief.standing.members(&entrance, &shut, now);
+            self.book.note_members(&self.connection.name, members, now).await?;
+        }
         shut.retain(|account| account.account_id.as_deref().is_none_or(|id| self.is_asked_for(id)));
         entrance.doors.retain(|door| self.is_asked_for(&door.account_id));
         if entered_at_all && entrance.doors.is_empty() && shut.is_empty() {
@@ -168,7 +173,7 @@ impl Run {
             }
             self.note_account(account).await?;
         }
-        closed.retain(|closed| brief.wants(&closed.scope));
+        closed.retain(|closed| brief.wants(&closed.scope) && brief.is_asked_for(&closed.scope.region));
         entrance.doors.retain(|door| !brief.has_done(&door.account_id));
         let waiting = self.look(&brief, entrance.doors, closed).await?;
         self.settle(&brief, waiting).await?;
@@ -183,7 +188,7 @@ impl Run {
     fn is_asked_for(&self, account_id: &str) -> bool {
         let named = self.request.apis.is_empty()
             || self.request.apis.iter().any(|api| api.account.as_ref().is_none_or(|only| *only == account_id));
-        let failed = |places: &Arc<BTreeSet<FailedPlace>>| places.iter().any(|place| place.is_in(account_id));
+        let failed = |places: &Arc<BTreeSet<FailedPlace>>| FailedPlace::any_is_in(places, account_id);
         named
             && self.request.account.as_ref().is_none_or(|only| *only == account_id)
             && self.request.only.as_ref().is_none_or(failed)

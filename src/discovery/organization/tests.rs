@@ -26,6 +26,7 @@ fn account(id: &str, state: Option<&str>, paths: &[&str]) -> Member {
         account_id: id.to_owned(),
         name: None,
         management: Some("111122223333".to_owned()),
+        organization: Some("o-abcd".to_owned()),
         state: state.map(str::to_owned),
         paths: paths.iter().map(|&path| path.to_owned()).collect(),
     }
@@ -70,9 +71,10 @@ fn units_count_wherever_they_stand_in_a_path_and_only_as_a_whole() {
     let all = vec![below, root, other];
     assert_eq!(ids(&role(&[], &[], &["ou-abcd-11112222"]), all.clone()).unwrap(), ["444455556666"]);
     assert_eq!(ids(&role(&[], &[], &["ou-abcd-33334444"]), all.clone()).unwrap(), ["444455556666"]);
-    assert_eq!(ids(&role(&[], &[], &["ou-abcd-99999999"]), all.clone()).unwrap(), Vec::<String>::new());
+    let none = ids(&role(&[], &[], &["ou-abcd-99999999"]), all.clone()).unwrap_err();
+    assert_eq!(none, "no account is in scope: of the organization's 3 accounts the file chooses none");
     assert_eq!(ids(&role(&[], &["4444*"], &[]), all.clone()).unwrap(), ["111122223333", "555566667777"]);
-    assert_eq!(ids(&role(&["4444*"], &["*6666"], &[]), all).unwrap(), Vec::<String>::new());
+    assert!(ids(&role(&["4444*"], &["*6666"], &[]), all).is_err());
 }
 
 #[test]
@@ -82,7 +84,8 @@ fn a_path_that_is_missing_matters_only_where_units_are_named_and_the_account_wou
     let said = ids(&units, vec![lost()]).unwrap_err();
     assert!(said.contains("no Paths for 1 of 1 accounts, 444455556666 among them"), "{said}");
     assert_eq!(ids(&role(&[], &[], &[]), vec![lost()]).unwrap().len(), 1);
-    assert!(ids(&role(&[], &["4444*"], &["ou-abcd-11112222"]), vec![lost()]).unwrap().is_empty());
+    let below = || account("555566667777", None, &["o-a/r-b/ou-abcd-11112222/"]);
+    assert_eq!(ids(&role(&[], &["4444*"], &["ou-abcd-11112222"]), vec![lost(), below()]).unwrap(), ["555566667777"]);
     let closed = account("444455556666", Some("CLOSED"), &[]);
-    assert!(ids(&units, vec![closed]).unwrap().is_empty());
+    assert_eq!(ids(&units, vec![closed, below()]).unwrap(), ["555566667777"]);
 }

@@ -1,5 +1,7 @@
 //! The steps of Test Connection up to accounts whose regions can be tried.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 
 use super::super::account::Account;
@@ -150,7 +152,7 @@ pub(super) async fn open(
     tell: &mut impl FnMut(Step),
 ) -> Option<Account> {
     let (account_id, is_child) = (door.account_id.clone(), door.is_child());
-    let account = match door.open(aws, None).await {
+    let account = match door.open(aws, None, BTreeSet::new()).await {
         Ok(account) => account,
         Err(shut) => {
             let state = shut.trouble.state;

@@ -109,9 +109,14 @@ impl Registry {
         explained: bool,
         now: DateTime<Utc>,
     ) -> Result<(), RegistryError> {
-        let account_id = account.account_id.as_deref().unwrap_or_default();
-        let key = ScopeKey { partition: "", account_id, region: "", family: "" };
-        self.record(run_id, key, account.account_name.as_deref(), &account.trouble, Some(explained), now)
+        self.record(
+            run_id,
+            account_key(account),
+            account.account_name.as_deref(),
+            &account.trouble,
+            Some(explained),
+            now,
+        )
     }
 
     /// Writes down that a run did not look at a scope; one that was looked at is committed instead.
@@ -142,6 +147,19 @@ impl Registry {
         now: DateTime<Utc>,
     ) -> Result<(), RegistryError> {
         self.record(run_id, ScopeKey::of(scope), None, trouble, None, now)
+    }
+
+    /// Writes down that a run did not come to enter an account which another run goes on to enter.
+    ///
+    /// # Errors
+    /// `UnknownRun`, and what SQLite and the disk may refuse.
+    pub fn record_untouched_account(
+        &mut self,
+        run_id: RunId,
+        account: &AccountTrouble,
+        now: DateTime<Utc>,
+    ) -> Result<(), RegistryError> {
+        self.record(run_id, account_key(account), account.account_name.as_deref(), &account.trouble, None, now)
     }
 
     /// Where it is not told whether it is `explained`, the scope's standing stays.
@@ -195,6 +213,11 @@ impl Registry {
             Ok(dead)
         })
     }
+}
+
+/// An account as such stands for all its scopes.
+fn account_key(account: &AccountTrouble) -> ScopeKey<'_> {
+    ScopeKey { partition: "", account_id: account.account_id.as_deref().unwrap_or_default(), region: "", family: "" }
 }
 
 /// Whether a run has committed a scope's plan.

@@ -134,3 +134,29 @@ fn a_delegated_administrator_may_list_and_another_account_may_not() {
     let said = home.run(&["onboard", "org"]);
     assert!(said.stdout.contains("in no organization; use assume_role"), "{said:?}");
 }
+
+#[test]
+fn a_choice_that_no_account_meets_is_said_as_such_by_runs_and_by_the_test() {
+    for keys in
+        ["accounts = { include = [\"999999999999\"] }", "accounts = { organizational_units = [\"ou-abcd-99999999\"] }"]
+    {
+        let (_sim, home) = open(organization(), REGION, keys);
+        for command in ["onboard", "test"] {
+            let said = home.run(&[command, "org"]);
+            assert_eq!(said.code, Some(1), "{said:?}");
+            let sentence = "no account is in scope: of the organization's 4 accounts the file chooses none";
+            assert!(said.stdout.contains(sentence) && said.stdout.contains("accounts.include"), "{said:?}");
+        }
+    }
+}
+
+#[test]
+fn an_only_account_that_left_is_told_and_its_apis_are_held() {
+    let keys = format!("{SKIP}\naccounts = {{ include = [\"{}\", \"{MANAGEMENT}\"] }}", MEMBERS[0]);
+    let (sim, home) = open(organization(), REGION, &keys.replace(SKIP, ""));
+    home.run(&["onboard", "org"]);
+    sim.change(|world| world.remove_account(MEMBERS[0]));
+    let report = home.json(&["onboard", "org"]);
+    let rows = rows_of(&report, MEMBERS[0]);
+    assert_eq!(rows, ["- - account_suspended *", "eu-west-1 rest account_suspended *"], "{report}");
+}

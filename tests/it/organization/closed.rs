@@ -1,6 +1,6 @@
 //! Accounts that are closed or leave: what is known there is held, and gone after 30 days.
 
-use aboard_simulator::{AccountState, Simulator};
+use aboard_simulator::{Account, AccountState, Simulator};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
@@ -76,7 +76,7 @@ fn an_account_that_left_the_organization_is_treated_like_a_closed_one_and_may_co
     let row = rows.iter().find(|row| row["account_id"] == MEMBERS[0] && row["region"].is_null()).unwrap();
     assert_eq!((&row["state"], &row["explained"]), (&"account_suspended".into(), &true.into()));
     assert_eq!(row["cause"], "the account is not in the organization any more");
-    watched.sim.change(|world| world.add_account(aboard_simulator::Account::new(MEMBERS[0])));
+    watched.sim.change(|world| world.add_account(Account::new(MEMBERS[0])));
     let (report, _) = watched.look(14);
     assert_eq!(report["counts"]["already_onboarded"], 3, "{report}");
     watched.sim.change(|world| world.remove_account(MEMBERS[0]));
@@ -102,15 +102,87 @@ fn an_account_that_the_file_leaves_out_is_no_closed_one() {
 #[test]
 fn another_organization_under_the_same_name_takes_nothing_away() {
     let watched = Watched::new();
-    let ids: Vec<&str> = MEMBERS.to_vec();
+    // The central role's account is a delegated administrator of it.
     watched.sim.change(|world| {
-        for id in &ids {
+        for id in MEMBERS {
             world.remove_account(id);
         }
-        world.add_account(aboard_simulator::Account::new("777788889999"));
+        world.apply(|world| world.organization("888899990000").delegated_administrator(super::MANAGEMENT));
+        world.add_account(Account::new("777788889999"));
     });
-    let (report, _) = watched.look(7);
-    assert!(rows_of(&report, MEMBERS[0]).is_empty(), "{report}");
-    watched.look(60);
+    for days in [7, 14, 50, 60] {
+        let (report, _) = watched.look(days);
+        assert!(rows_of(&report, MEMBERS[0]).is_empty(), "day {days}: {report}");
+        assert_eq!(watched.gone(), 0, "day {days}");
+    }
+}
+
+#[test]
+fn the_thirty_days_begin_anew_when_an_account_was_open_in_between_even_if_it_could_not_be_entered() {
+    let watched = Watched::new();
+    let state = |state| watched.sim.change(|world| world.set_account_state(MEMBERS[0], state));
+    state(AccountState::Suspended);
+    watched.look(1);
+    state(AccountState::Active);
+    watched.sim.change(|world| world.remove_role(&super::child(MEMBERS[0])));
+    watched.look(2);
+    watched.look(40);
+    state(AccountState::Suspended);
+    watched.look(41);
+    assert_eq!(watched.gone(), 0, "it has been closed for a moment");
+    watched.look(72);
+    assert_eq!(watched.gone(), 1);
+}
+
+#[test]
+fn what_the_file_left_out_before_it_left_the_organization_stays_as_it_is() {
+    let watched = Watched::new();
+    let excluding = format!("{SKIP}\naccounts = {{ exclude = [\"{}\"] }}", MEMBERS[0]);
+    watched.home.write("schedules.toml", &schedules(KEYS, &excluding));
+    watched.look(1);
+    watched.sim.change(|world| world.remove_account(MEMBERS[0]));
+    for days in [2, 40, 60] {
+        let (report, _) = watched.look(days);
+        assert!(rows_of(&report, MEMBERS[0]).is_empty(), "{report}");
+    }
     assert_eq!(watched.gone(), 0);
+}
+
+#[test]
+fn an_account_that_another_connection_sees_is_not_gone_whatever_this_ones_organization_says() {
+    let watched = Watched::new();
+    let other = format!(
+        "{}\n[connections.other]\nregions = [\"eu-west-1\"]\n[connections.other.credentials.assume_role]\nrole_arn = \"{}\"\n\
+         source = {{ aws_user = {{ access_key_id = \"{}\", secret_access_key = \"env:SECRET\" }} }}\n",
+        schedules(KEYS, SKIP),
+        super::child(MEMBERS[0]),
+        super::KEY
+    );
+    watched.home.write("schedules.toml", &other);
+    watched.sim.change(|world| {
+        world.remove_account(MEMBERS[0]);
+        world.add_role(aboard_simulator::Role::new(super::child(MEMBERS[0])));
+    });
+    for days in [1, 20, 32, 33, 40] {
+        watched.look(days);
+        let command = watched.home.command(&["-o", "json", "onboard", "other"]);
+        let said = Said::of(watched.clock.given(command).output().unwrap()).json();
+        assert_eq!(
+            (&said["outcome"], &said["counts"]["onboard"]),
+            (&"succeeded".into(), &0.into()),
+            "day {days}: {said}"
+        );
+    }
+    assert_eq!(watched.gone(), 0);
+    assert_eq!(count(&watched.home.registry(), "SELECT count(*) FROM deliveries WHERE event <> 'api.onboarded'"), 0);
+}
+
+#[test]
+fn a_run_that_is_asked_for_one_region_leaves_the_others_of_a_closed_account_alone() {
+    let sim = Simulator::start(organization());
+    let home = Home::new(&sim.url(), &schedules("regions = [\"eu-west-1\", \"eu-west-2\"]", SKIP));
+    home.ok(&["onboard", "org"]);
+    sim.change(|world| world.set_account_state(MEMBERS[0], AccountState::Closed));
+    let report = home.json(&["onboard", "org", "--region", "eu-west-1"]);
+    assert_eq!(rows_of(&report, MEMBERS[0]), ["- - account_suspended *", "eu-west-1 rest account_suspended *"]);
 }

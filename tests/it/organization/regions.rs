@@ -99,3 +99,27 @@ fn the_regions_are_those_of_the_partition_that_the_key_is_of() {
     assert_eq!(rows_of(&report, ACCOUNT), ["us-gov-west-1 rest complete", "us-gov-west-1 http complete"]);
     assert_eq!(sim.counts().of(Operation::ListRegions), 0);
 }
+
+#[test]
+fn a_region_that_no_list_names_yet_is_looked_at_again_when_regions_cannot_be_listed_for_once() {
+    let world = shop::world().enabled_regions(["eu-west-1", "eu-north-9"]);
+    let world = world.rest(ACCOUNT, "eu-north-9", rest("orders", "ordersapi1"));
+    let (sim, home) = open_with(world, &everywhere());
+    assert_eq!(home.json(&["onboard", "shop"])["counts"]["onboard"], 1);
+    sim.fault(Fault::new(Failure::ServerError(500)).on(Operation::ListRegions));
+    let report = home.json(&["onboard", "shop"]);
+    assert_eq!((&report["outcome"], &report["counts"]["already_onboarded"]), (&"succeeded".into(), &1.into()));
+    let notes = report["scopes"].to_string();
+    assert!(notes.contains("the account's regions could not be listed, so those known by name were tried"), "{notes}");
+}
+
+#[test]
+fn a_service_that_does_not_answer_is_not_asked_by_each_account_anew() {
+    let (sim, home) = open(organization(), "", SKIP);
+    let text = std::fs::read_to_string(home.path("schedules.toml")).unwrap();
+    home.write("schedules.toml", &text.replace("[limits]", "[limits]\naccounts_in_flight = 1"));
+    sim.fault(Fault::new(Failure::ServerError(500)).on(Operation::ListRegions));
+    let report = home.json(&["discover", "org"]);
+    assert_eq!(report["outcome"], "succeeded", "{report}");
+    assert_eq!(sim.counts().of(Operation::ListRegions), 5, "the attempts of one account");
+}
