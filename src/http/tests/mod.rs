@@ -33,6 +33,8 @@ struct Script {
     holds: bool,
     /// Lists that wait.
     held: usize,
+    /// The test is over, however: nobody waits for anything, or its end would wait for them.
+    over: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -53,14 +55,15 @@ impl Fake {
         let mut script = self.script();
         script.held += 1;
         self.0.1.notify_all();
-        script = self.0.1.wait_while(script, |script| script.holds).unwrap();
+        script = self.0.1.wait_while(script, |script| script.holds && !script.over).unwrap();
         script.held -= 1;
     }
 
     /// Waits until so many lists wait.
     async fn until_held(&self, many: usize) {
         let fake = self.clone();
-        let waiting = move || drop(fake.0.1.wait_while(fake.script(), |script| script.held < many).unwrap());
+        let waiting =
+            move || drop(fake.0.1.wait_while(fake.script(), |script| script.held < many && !script.over).unwrap());
         tokio::task::spawn_blocking(waiting).await.unwrap();
     }
 
@@ -172,6 +175,13 @@ impl Answer {
     fn kind(&self) -> (u16, String) {
         let (status, kind, _) = self.problem();
         (status, kind)
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.fake.script().over = true;
+        self.fake.0.1.notify_all();
     }
 }
 
