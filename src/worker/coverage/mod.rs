@@ -9,6 +9,7 @@
 
 mod joined;
 mod views;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 pub use joined::Place;
 use views::Views;
+pub use watched::Watched;
 
 use crate::config::Config;
 use crate::inventory::{Family, ScopeState};
