@@ -32,7 +32,7 @@ const RELOAD_CODES: &str = "Exit codes: 0 the file is in force, or without --wai
 
 const HEALTH_CODES: &str = "Exit codes: 0 healthy; 1 no worker, or one that has stopped working; 3 it works and something needs a person (0 with --live).";
 
-const COVERAGE_CODES: &str = "Exit codes: 0 listed; 3 with --stale, where something has not been seen whole for so long and nothing explains it.";
+const COVERAGE_CODES: &str = "Exit codes: 0 listed; 3 with --stale, where something has not been seen whole for so long and nothing explains it; 2 where there never was anything of the connection, account or region that is named.";
 
 /// What all commands share.
 #[derive(Clone, Debug, Args)]

@@ -9,9 +9,10 @@ use super::args::{self, Format, Global};
 use super::exit::{Exit, Failure};
 use super::listing::time;
 use super::output::{Output, count, when};
-use super::{fold, setup};
+use super::{fold, naming, setup};
 use crate::clock;
 use crate::inventory::{Family, ScopeState};
+use crate::registry::Reader;
 use crate::worker::coverage::{self, Coverage, CoverageFilter, Covered, Totals};
 use crate::worker::documents;
 
@@ -33,6 +34,9 @@ pub(super) fn coverage<W: Write>(
     // Without a valid file what the runs wrote down stands as it is.
     let config = setup::load(global).ok().map(|loaded| loaded.config);
     let Coverage { entries, totals } = coverage::coverage(&registry, config.as_deref(), &filter, clock::now())?;
+    if entries.is_empty() {
+        must_be_seen(global, &registry, &filter)?;
+    }
     match global.output {
         Format::Json => output.json(&entries.iter().map(documents::coverage).collect::<Vec<_>>())?,
         Format::Csv => output.csv(&CSV, entries.iter().map(csv_row))?,
@@ -49,6 +53,27 @@ pub(super) fn coverage<W: Write>(
         }
     }
     Ok(if asked.stale.is_some() && !entries.is_empty() { Exit::Partly } else { Exit::Done })
+}
+
+/// Refuses a connection, account or region of which there never was anything: a slip of the pen would be well for ever.
+fn must_be_seen(global: &Global, registry: &Reader, filter: &CoverageFilter) -> Result<(), Failure> {
+    if let Some(name) = &filter.connection {
+        naming::must_be_known(global, registry, name)?;
+    }
+    if filter.account.is_none() && filter.region.is_none() {
+        return Ok(());
+    }
+    let seen = coverage::seen(registry, filter)?;
+    let place = filter.connection.as_ref().map_or_else(|| "coverage".to_owned(), |name| format!("coverage of {name}"));
+    if let Some(account) = filter.account.as_ref().filter(|account| !seen.accounts.contains(*account)) {
+        return Err(naming::missing("account", account, &place, seen.accounts.iter()));
+    }
+    match &filter.region {
+        Some(region) if !seen.everywhere && !seen.regions.contains(region) => {
+            Err(naming::missing("region", region, &place, seen.regions.iter()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn has(number: usize) -> String {

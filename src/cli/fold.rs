@@ -17,9 +17,14 @@ pub(super) fn essence(cause: &str, account: Option<&str>, region: Option<&str>) 
 /// Some of the names, and how many more there are.
 #[must_use]
 pub(super) fn some(names: &[String]) -> String {
-    const SHOWN: usize = 4;
-    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    if names.len() > SHOWN { format!("{shown} and {} more", names.len() - SHOWN) } else { shown }
+    some_of(names, 4)
+}
+
+/// So many of the names, and how many more there are.
+#[must_use]
+pub(super) fn some_of(names: &[String], most: usize) -> String {
+    let shown = names.iter().take(most).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > most { format!("{shown} and {} more", names.len() - most) } else { shown }
 }
 
 #[cfg(test)]

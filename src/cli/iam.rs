@@ -40,18 +40,20 @@ pub(super) async fn iam<W: Write>(desk: &Desk, asked: &Iam, output: &mut Output<
         }
         Iam::CentralRole { connections: names, format, trusted } => {
             let connections = with_central_role(chosen(names)?, names)?;
-            let connections = references(&connections);
+            let connections = sharing(&loaded, &connections, Kind::CentralRole);
             let roles: Vec<Role<'_>> =
                 iam::roles(&connections).into_iter().filter(|role| role.kind == Kind::CentralRole).collect();
             let principals = principals(desk, &loaded, &roles, trusted.principal.as_deref()).await?;
             (iam::central_roles(&connections, |role| principals.of(role)), *format, "template")
         }
         Iam::ChildRole { connections: names, steps: true, .. } => {
-            return steps(desk, &with_central_role(chosen(names)?, names)?, output);
+            let connections = with_central_role(chosen(names)?, names)?;
+            return steps(desk, &sharing(&loaded, &connections, Kind::CentralRole), output);
         }
         Iam::ChildRole { connections: names, format, .. } => {
             let connections = with_central_role(chosen(names)?, names)?;
-            (iam::child_roles(&references(&connections)), *format, "template")
+            let connections = sharing(&loaded, &connections, Kind::ChildRole);
+            (iam::child_roles(&connections), *format, "template")
         }
     };
     if documents.is_empty() && !desk.global.quiet {
@@ -63,6 +65,11 @@ pub(super) async fn iam<W: Write>(desk: &Desk, asked: &Iam, output: &mut Output<
 
 fn references(connections: &[Connection]) -> Vec<&Connection> {
     connections.iter().collect()
+}
+
+/// The chosen connections, and those of the file that share a role with one of them.
+fn sharing<'a>(loaded: &'a Schedules, chosen: &[Connection], kind: Kind) -> Vec<&'a Connection> {
+    iam::sharing(loaded.config.connections.values(), &references(chosen), kind)
 }
 
 /// Documents of one kind alone, of which there must be some.
@@ -229,15 +236,15 @@ fn heading(document: &Document) -> String {
 }
 
 /// How the roles are rolled out.
-fn steps<W: Write>(desk: &Desk, connections: &[Connection], output: &mut Output<W>) -> Result<Exit, Failure> {
-    for connection in connections {
-        let steps = iam::steps(connection);
+fn steps<W: Write>(desk: &Desk, connections: &[&Connection], output: &mut Output<W>) -> Result<Exit, Failure> {
+    for roll_out in iam::roll_outs(connections) {
         if desk.global.output == Format::Json {
-            output.json(&json!({ "connection": connection.name, "steps": steps }))?;
+            output.json(&json!(roll_out))?;
             continue;
         }
-        output.line(&format!("{}: roll-out of its central role and of its role in every account", connection.name))?;
-        for (number, step) in steps.iter().enumerate() {
+        let (names, arn) = (roll_out.connections.join(", "), &roll_out.central_role);
+        output.line(&format!("{names}: roll-out of the central role {arn} and of its role in every account"))?;
+        for (number, step) in roll_out.steps.iter().enumerate() {
             output.line(&format!("\n{}. {} ({})\n   {}", number + 1, step.title, step.place, step.why))?;
             step.commands.iter().try_for_each(|command| output.line(&format!("\n     {command}")))?;
             if !step.console.is_empty() {

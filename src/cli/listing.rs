@@ -8,11 +8,13 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use super::args::{Apis, Format, Global};
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::{setup, summary};
+use super::{naming, setup, summary};
+use crate::clock;
 use crate::config::Pattern;
 use crate::plan::{ApiState, Decision, Reason};
 use crate::registry::{ApiDocument, ApiFilter};
-use crate::worker::documents::Watch;
+use crate::worker::coverage::Watched;
+use crate::worker::documents;
 
 /// Lists APIs of the registry.
 pub(super) fn apis<W: Write>(global: &Global, asked: &Apis, output: &mut Output<W>) -> Result<Exit, Failure> {
@@ -25,11 +27,14 @@ pub(super) fn apis<W: Write>(global: &Global, asked: &Apis, output: &mut Output<
         list.push(api);
         ControlFlow::Continue(())
     })?;
-    let watch = config.as_deref().map(|config| Watch::of(config, &registry)).transpose()?;
-    let unwatched = |api: &ApiDocument| watch.as_ref().map(|watch| !watch.sees(api));
+    if let (true, Some(name)) = (list.is_empty(), &asked.connection) {
+        naming::must_be_known(global, &registry, name)?;
+    }
+    let watched = config.as_deref().map(|config| Watched::of(config, &registry, clock::now())).transpose()?;
+    let unwatched = |api: &ApiDocument| watched.as_ref().map(|watched| documents::is_unwatched(watched, api));
     match global.output {
         Format::Json => {
-            output.json(&list.iter().map(|api| Watch::document(watch.as_ref(), api)).collect::<Vec<_>>())?;
+            output.json(&list.iter().map(|api| documents::api(watched.as_ref(), api)).collect::<Vec<_>>())?;
         }
         Format::Csv => output.csv(&CSV, list.iter().map(|api| csv_row(api, unwatched(api))))?,
         Format::Text => {

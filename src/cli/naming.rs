@@ -4,11 +4,15 @@ use std::collections::BTreeSet;
 
 use super::args::Global;
 use super::exit::Failure;
+use super::fold;
 use super::output::one_line;
 use super::setup;
 use crate::config::Config;
 use crate::registry::{ApiDocument, ApiRef, Reader};
 use crate::worker::{NamedApi, Shelf};
+
+/// Names that are said where none of them is meant; an organization has a thousand.
+const NAMED: usize = 20;
 
 /// A connection that the file does not have.
 pub(super) fn no_connection(config: &Config, name: &str) -> Failure {
@@ -37,13 +41,19 @@ pub(super) fn no_target(config: &Config, name: &str) -> Failure {
     missing("target", name, "the schedule file", config.targets.keys())
 }
 
-fn missing<'a>(what: &str, name: &str, place: &str, known: impl Iterator<Item = &'a String> + Clone) -> Failure {
+/// A name that nothing in a place has; the nearest there is said, or some of those that there are.
+pub(super) fn missing<'a>(
+    what: &str,
+    name: &str,
+    place: &str,
+    known: impl Iterator<Item = &'a String> + Clone,
+) -> Failure {
     let near = known.clone().map(|known| (strsim::damerau_levenshtein(known, name), known)).min();
     let failure = Failure::usage(format!("no {what} named {name} in {place}"));
     match near {
         Some((distance, known)) if distance <= 2.max(name.len() / 3) => failure.hint(format!("did you mean {known}?")),
         None => failure.hint("it has none"),
-        Some(_) => failure.hint(format!("it has {}", known.cloned().collect::<Vec<_>>().join(", "))),
+        Some(_) => failure.hint(format!("it has {}", fold::some_of(&known.cloned().collect::<Vec<_>>(), NAMED))),
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) async fn attempt<W: Write>(
         output.line(&connection.name)?;
     }
     let steps = probe::test(aws, connection, clock::now().date_naive(), |step| {
-        if text && written.is_ok() && !(organization && is_of_account(step)) {
+        if text && written.is_ok() && !(organization && comes_later(step)) {
             written = show(step, output);
         }
     })
@@ -59,6 +59,7 @@ pub(super) async fn attempt<W: Write>(
     if text && organization {
         let of_accounts: Vec<Step> = steps.iter().filter(|step| is_of_account(step)).cloned().collect();
         grouped::grouped(&of_accounts).iter().try_for_each(|line| output.line(line))?;
+        steps.iter().filter(|step| step.name == probe::SEE_ANYTHING).try_for_each(|step| show(step, output))?;
     }
     if text {
         output.line(&format!("  {}", verdict(&steps)))?;
@@ -69,6 +70,11 @@ pub(super) async fn attempt<W: Write>(
 /// Whether a step is one of those that are tried in each account of an organization.
 fn is_of_account(step: &Step) -> bool {
     step.region.is_some() || step.name == probe::ENTER_ACCOUNT || step.name == probe::LIST_REGIONS
+}
+
+/// Whether a step is shown only after all are over.
+fn comes_later(step: &Step) -> bool {
+    is_of_account(step) || step.name == probe::SEE_ANYTHING
 }
 
 fn show<W: Write>(step: &Step, output: &mut Output<W>) -> Result<(), Failure> {
@@ -91,12 +97,13 @@ fn verdict(steps: &[Step]) -> String {
         let word = match (&step.outcome, step.needed) {
             (Outcome::Passed(_), _) => "passed",
             (Outcome::Failed(_), true) => "failed",
+            (Outcome::Failed(_), false) if step.explained => "explained",
             (Outcome::Failed(_), false) => "optional missing",
             (Outcome::NotTried(_), _) => "not tried",
         };
         *counts.entry(word).or_default() += 1;
     }
-    let counts = ["passed", "failed", "optional missing", "not tried"]
+    let counts = ["passed", "failed", "explained", "optional missing", "not tried"]
         .into_iter()
         .filter_map(|word| counts.get(word).map(|count| format!("{count} {word}")));
     counts.collect::<Vec<_>>().join(", ")
@@ -113,6 +120,7 @@ pub(super) fn document(step: &Step) -> Value {
         "account_id": step.account_id,
         "region": step.region,
         "needed": step.needed,
+        "explained": step.explained,
         "outcome": outcome,
         "detail": detail,
         "state": state,

@@ -16,6 +16,8 @@ pub struct Partition {
     pub id: String,
     /// What its host names end with.
     pub dns_suffix: String,
+    /// Where its Account Management answers; absent where there is none to ask for an account's regions.
+    pub account_management: Option<String>,
     /// What its region codes begin with.
     prefixes: Vec<String>,
     /// Its regions, ordered.
@@ -55,6 +57,11 @@ pub fn partition_of(region: &str) -> Option<&'static str> {
 /// What the host names of a partition end with, such as `amazonaws.com.cn`; `None` for an unknown partition.
 pub fn dns_suffix(partition_id: &str) -> Option<&'static str> {
     partition(partition_id).map(|place| place.dns_suffix.as_str())
+}
+
+/// The region in which a partition's Account Management answers; `None` where it has none, so that an account's regions cannot be listed.
+pub fn account_management(partition_id: &str) -> Option<&'static str> {
+    partition(partition_id).and_then(|place| place.account_management.as_deref())
 }
 
 /// The regions that a partition is known to have, ordered; none for an unknown partition.
@@ -98,6 +105,8 @@ mod tests {
         assert_eq!(known("aws").len(), 34);
         for partition in partitions() {
             assert!(partition.regions.is_sorted(), "{}", partition.id);
+            let home = partition.account_management.as_ref();
+            assert!(home.is_none_or(|home| partition.regions.contains(home)), "{}", partition.id);
             for region in &partition.regions {
                 assert!(is_well_formed(region), "{region}");
                 assert!(is_known(region));

@@ -21,8 +21,8 @@ mod yaml;
 
 pub use node::Node;
 pub use policy::policies;
-pub use roles::{Role, principal_of, roles};
-pub use steps::{Step, steps};
+pub use roles::{Role, principal_of, roles, sharing};
+pub use steps::{RollOut, Step, roll_outs};
 pub use template::{central_roles, child_roles};
 pub use trust::trusts;
 pub use yaml::to_yaml;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::node::Node;
 use crate::config::Regions;
+use crate::config::regions::account_management;
 
 /// Which regions are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,8 +51,8 @@ impl Rights {
             let rules = resources(partition, &regions, &[ROUTING_RULES]);
             statements.push(allow("ReadRoutingRules", "apigateway:ListRoutingRules", rules));
         }
-        if self.reading.all {
-            // Optional: without it each region is tried. The action's resource is the caller's own account.
+        if self.reading.all && account_management(partition).is_some() {
+            // Optional: without it each region is tried, as where there is nobody to ask. The action's resource is the caller's own account.
             statements.push(allow("ListRegions", "account:ListRegions", ["*".to_owned()]));
         }
         if !self.assumes.is_empty() {

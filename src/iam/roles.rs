@@ -49,6 +49,22 @@ pub fn roles<'a>(connections: &[&'a Connection]) -> Vec<Role<'a>> {
     found
 }
 
+/// The connections of a file whose central or child role is that of a chosen one, in the file's order: a role is made once, so its template
+/// must hold what all of them need.
+#[must_use]
+pub fn sharing<'a>(
+    file: impl IntoIterator<Item = &'a Connection>,
+    chosen: &[&Connection],
+    kind: Kind,
+) -> Vec<&'a Connection> {
+    let names = |connection: &Connection| {
+        let roles = roles(&[connection]).into_iter().filter(|role| role.kind == kind);
+        roles.map(|role| role.name).collect::<BTreeSet<String>>()
+    };
+    let wanted: BTreeSet<String> = chosen.iter().flat_map(|connection| names(connection)).collect();
+    file.into_iter().filter(|connection| !names(connection).is_disjoint(&wanted)).collect()
+}
+
 /// The central role alone.
 pub(super) fn central<'a>(connection: &'a Connection, role: &'a CentralRole) -> Role<'a> {
     Role {

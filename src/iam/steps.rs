@@ -1,13 +1,18 @@
 //! `iam child-role --steps`: how the roles of an organization are rolled out, as AWS command lines and in the console.
 
+mod shell;
+
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::Kind;
 use super::holder::reference;
 use super::home_region;
-use super::roles::{Role, roles};
+use super::roles::{Role, names, roles};
 use super::template::parameters;
 use crate::config::{CentralRole, Connection, Credentials, ManagementAccount, SecretRef};
+use shell::{fill_in, piped, word};
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,56 +29,116 @@ pub struct Step {
     pub console: String,
 }
 
-/// The roll-out of a connection's central and child role; none of a connection without.
-#[must_use]
-pub fn steps(connection: &Connection) -> Vec<Step> {
-    let Credentials::CentralRole(central) = &connection.credentials else { return Vec::new() };
-    let all = roles(&[connection]);
-    let of = |kind: Kind| all.iter().filter(|role| role.kind == kind).collect::<Vec<&Role<'_>>>();
-    let plan = Plan { connection, central, region: home_region(&central.role_arn.partition) };
-    let central_parameters = parameters(&of(Kind::CentralRole));
-    let child_parameters = parameters(&of(Kind::ChildRole));
-    vec![
-        plan.central_role(&central_parameters),
-        plan.trusted_access(),
-        plan.stack_set(&child_parameters),
-        plan.instances(),
-        plan.management_account(&child_parameters),
-        plan.test(),
-    ]
+/// How one central role, and the child roles under it, are rolled out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RollOut {
+    /// The central role's ARN.
+    pub central_role: String,
+    /// The connections that share it.
+    pub connections: Vec<String>,
+    /// What to do, in this order.
+    pub steps: Vec<Step>,
 }
 
-struct Plan<'a> {
-    connection: &'a Connection,
-    central: &'a CentralRole,
+/// The roll-out of each central role that these connections have. A role is made once, for all who share it: a second stack with the same
+/// role would fail, and one that knows of one connection alone would let in no other.
+#[must_use]
+pub fn roll_outs(connections: &[&Connection]) -> Vec<RollOut> {
+    let with_role = |connection: &&Connection| match &connection.credentials {
+        Credentials::CentralRole(role) => Some(role.role_arn.arn.clone()),
+        _ => None,
+    };
+    let arns: BTreeSet<String> = connections.iter().filter_map(with_role).collect();
+    let roll_out = |arn: String| {
+        let same: Vec<&Connection> =
+            connections.iter().copied().filter(|one| with_role(one).as_ref() == Some(&arn)).collect();
+        let all = roles(&same);
+        let steps = steps(&all)?;
+        Some(RollOut { central_role: arn, connections: names(&all), steps })
+    };
+    arns.into_iter().filter_map(roll_out).collect()
+}
+
+fn steps(all: &[Role<'_>]) -> Option<Vec<Step>> {
+    let central = Part::of(all.iter().filter(|role| role.kind == Kind::CentralRole).collect())?;
+    let children: BTreeSet<&String> = central.keys.iter().map(|key| &key.child_role_name).collect();
+    let children: Vec<Part<'_>> = children
+        .iter()
+        .filter_map(|name| {
+            let of = |role: &&Role<'_>| {
+                role.kind == Kind::ChildRole && central_role(role).is_some_and(|key| key.child_role_name == **name)
+            };
+            Part::of(all.iter().filter(of).collect())
+        })
+        .collect();
+    let mut steps = vec![central.central_role(), central.trusted_access()];
+    for child in &children {
+        let which = if children.len() == 1 { String::new() } else { format!(" {}", child.key.child_role_name) };
+        steps.extend([child.stack_set(&which), child.instances(&which), child.management_account(&which)]);
+    }
+    steps.push(central.test());
+    Some(steps)
+}
+
+fn central_role<'a>(role: &Role<'a>) -> Option<&'a CentralRole> {
+    match &role.connection.credentials {
+        Credentials::CentralRole(key) => Some(key),
+        _ => None,
+    }
+}
+
+/// One role with all that the connections which share it say of it.
+struct Part<'a> {
+    /// By name, as the shell takes them.
+    connections: String,
+    key: &'a CentralRole,
+    keys: Vec<&'a CentralRole>,
     region: &'a str,
+    parameters: Vec<(String, &'a SecretRef)>,
+    /// The name of its stack or `StackSet`.
+    stack: String,
 }
 
 const MANAGEMENT: &str = "in the management account";
 /// The file into which the child role's template goes.
 const CHILD_TEMPLATE: &str = "child-role.yaml";
 
-impl Plan<'_> {
-    fn central_role(&self, parameters: &[(String, &SecretRef)]) -> Step {
-        let (name, stack, region) = (shell(&self.connection.name), self.stack("central-role"), self.region);
-        let overrides = overrides(parameters);
+impl<'a> Part<'a> {
+    fn of(roles: Vec<&Role<'a>>) -> Option<Self> {
+        let keys: Vec<&CentralRole> = roles.iter().filter_map(|role| central_role(role)).collect();
+        let (first, key) = (roles.first()?, *keys.first()?);
+        let role = if first.kind == Kind::CentralRole { &key.role_arn.arn } else { &key.child_role_name };
+        let connections: Vec<String> = names(roles.iter().copied()).iter().map(|name| word(name)).collect();
+        Some(Self {
+            connections: connections.join(" "),
+            key,
+            keys,
+            region: home_region(&key.role_arn.partition),
+            parameters: parameters(&roles),
+            stack: stack(first.kind, role),
+        })
+    }
+
+    fn central_role(&self) -> Step {
+        let Self { connections, stack, region, .. } = self;
+        let (before, behind) = piped("--parameter-overrides", &self.parameters);
         Step {
             title: "Make the central role".to_owned(),
-            place: format!("in account {}", self.central.role_arn.account_id),
+            place: format!("in account {}", self.key.role_arn.account_id),
             why: "The child roles trust it, and IAM refuses to trust a role that does not exist. Its account must be the organization's \
                   management account or a delegated administrator, or it cannot list the accounts."
                 .to_owned(),
             commands: vec![
-                format!("aboard iam central-role {name} > central-role.yaml"),
+                format!("aboard iam central-role {connections} > central-role.yaml"),
                 format!(
-                    "aws cloudformation deploy --region {region} --stack-name {stack} --template-file central-role.yaml \
-                     --capabilities CAPABILITY_NAMED_IAM{overrides}"
+                    "{before}aws cloudformation deploy --region {region} --stack-name {stack} --template-file central-role.yaml \
+                     --capabilities CAPABILITY_NAMED_IAM{behind}"
                 ),
             ],
             console: format!(
                 "CloudFormation in {region}: Create stack, With new resources, upload central-role.yaml, name it {stack}{}, acknowledge \
                  IAM resources with custom names, Submit.",
-                fill_in(parameters)
+                fill_in(&self.parameters)
             ),
         }
     }
@@ -92,32 +157,41 @@ impl Plan<'_> {
         }
     }
 
-    fn stack_set(&self, parameters: &[(String, &SecretRef)]) -> Step {
-        let (name, set, region) = (shell(&self.connection.name), self.stack("child-role"), self.region);
+    fn stack_set(&self, which: &str) -> Step {
+        let Self { connections, stack: set, region, .. } = self;
+        let (before, behind) = piped("--parameters", &self.parameters);
         Step {
-            title: "Make the StackSet of the child role".to_owned(),
+            title: format!("Make the StackSet of the child role{which}"),
             place: MANAGEMENT.to_owned(),
             why: "Automatic deployment gives the role to accounts that join later, and takes it from those that leave."
                 .to_owned(),
             commands: vec![
-                format!("aboard iam child-role {name} > {CHILD_TEMPLATE}"),
+                format!("aboard iam child-role {connections} > {CHILD_TEMPLATE}"),
                 format!(
-                    "aws cloudformation create-stack-set --region {region} --stack-set-name {set} --template-body file://{CHILD_TEMPLATE} \
+                    "{before}aws cloudformation create-stack-set --region {region} --stack-set-name {set} --template-body file://{CHILD_TEMPLATE} \
                      --permission-model SERVICE_MANAGED --auto-deployment Enabled=true,RetainStacksOnAccountRemoval=false \
-                     --capabilities CAPABILITY_NAMED_IAM{}",
-                    key_values(parameters)
+                     --capabilities CAPABILITY_NAMED_IAM{behind}"
                 ),
             ],
             console: format!(
                 "CloudFormation in {region}, StackSets: Create StackSet, Service-managed permissions, upload {CHILD_TEMPLATE}, name it {set}{}, \
                  acknowledge IAM resources with custom names, Next; go on with the next step on the same pages.",
-                fill_in(parameters)
+                fill_in(&self.parameters)
             ),
         }
     }
 
-    fn instances(&self) -> Step {
-        let (set, region, units) = (self.stack("child-role"), self.region, &self.central.organizational_units);
+    fn instances(&self, which: &str) -> Step {
+        let (set, region) = (&self.stack, self.region);
+        // Who says no unit means the whole organization.
+        let whole = self.keys.iter().any(|key| key.organizational_units.is_empty());
+        let units: BTreeSet<&str> = self
+            .keys
+            .iter()
+            .filter(|_| !whole)
+            .flat_map(|key| key.organizational_units.iter().map(String::as_str))
+            .collect();
+        let units: Vec<&str> = units.into_iter().collect();
         let mut commands = Vec::new();
         let targets = if units.is_empty() {
             commands.push("ROOT=$(aws organizations list-roots --query 'Roots[0].Id' --output text)".to_owned());
@@ -137,7 +211,7 @@ impl Plan<'_> {
             "One region is enough, as roles are global: {region}, which no account can switch off. An account that fails does not keep the \
              others from it."
         );
-        if !self.central.include_accounts.is_empty() || !self.central.exclude_accounts.is_empty() {
+        if self.keys.iter().any(|key| !key.include_accounts.is_empty() || !key.exclude_accounts.is_empty()) {
             why.push_str(" Accounts that the schedule file leaves out get the role too; aboard does not enter them.");
         }
         let targets = match units.as_slice() {
@@ -145,7 +219,7 @@ impl Plan<'_> {
             units => format!("Deploy to organizational units ({})", units.join(", ")),
         };
         Step {
-            title: "Deploy it to the accounts".to_owned(),
+            title: format!("Deploy it to the accounts{which}"),
             place: MANAGEMENT.to_owned(),
             why,
             commands,
@@ -157,10 +231,15 @@ impl Plan<'_> {
     }
 
     /// Service-managed StackSets never deploy into the management account.
-    fn management_account(&self, parameters: &[(String, &SecretRef)]) -> Step {
-        let (stack, region) = (self.stack("child-role"), self.region);
+    fn management_account(&self, which: &str) -> Step {
+        let (stack, region) = (&self.stack, self.region);
+        let (before, behind) = piped("--parameter-overrides", &self.parameters);
+        let says = |says: ManagementAccount| self.keys.iter().any(|key| key.management_account == says);
+        // Of several connections the one that needs most decides.
+        let by_need = [ManagementAccount::ChildRole, ManagementAccount::Auto, ManagementAccount::CentralRole];
+        let most = by_need.into_iter().find(|most| says(*most)).unwrap_or(ManagementAccount::Skip);
         let never = "Service-managed StackSets never deploy into it, so it gets the role by hand";
-        let (needed, why) = match self.central.management_account {
+        let (needed, why) = match most {
             ManagementAccount::ChildRole => (true, format!("{never}: the schedule file says management_account = \"child_role\".")),
             ManagementAccount::Auto => (
                 true,
@@ -178,17 +257,16 @@ impl Plan<'_> {
             }
         };
         let deploy = format!(
-            "aws cloudformation deploy --region {region} --stack-name {stack} --template-file {CHILD_TEMPLATE} \
-             --capabilities CAPABILITY_NAMED_IAM{}",
-            overrides(parameters)
+            "{before}aws cloudformation deploy --region {region} --stack-name {stack} --template-file {CHILD_TEMPLATE} \
+             --capabilities CAPABILITY_NAMED_IAM{behind}"
         );
         let console = format!(
             "CloudFormation in {region}: Create stack, With new resources, upload {CHILD_TEMPLATE}, name it {stack}{}, acknowledge IAM \
              resources with custom names, Submit.",
-            fill_in(parameters)
+            fill_in(&self.parameters)
         );
         Step {
-            title: "Give the management account the role".to_owned(),
+            title: format!("Give the management account the role{which}"),
             place: MANAGEMENT.to_owned(),
             why,
             commands: if needed { vec![deploy] } else { Vec::new() },
@@ -201,58 +279,16 @@ impl Plan<'_> {
             title: "Try it".to_owned(),
             place: "where aboard runs".to_owned(),
             why: "A new role may take a minute until every region knows it.".to_owned(),
-            commands: vec![format!("aboard test {}", shell(&self.connection.name))],
+            commands: vec![format!("aboard test {}", self.connections)],
             console: String::new(),
         }
     }
-
-    /// A stack's name: letters, digits and hyphens, at most 128 (CloudFormation API Reference, `CreateStack`).
-    fn stack(&self, what: &str) -> String {
-        let letters = self.connection.name.chars();
-        let name: String =
-            letters.map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).take(90).collect();
-        format!("aboard-{name}-{what}")
-    }
 }
 
-/// Parameters of `aws cloudformation deploy`.
-fn overrides(parameters: &[(String, &SecretRef)]) -> String {
-    option("--parameter-overrides", parameters.iter().map(|(name, place)| format!("{name}={}", value_of(place))))
-}
-
-/// Parameters of `create-stack-set`.
-fn key_values(parameters: &[(String, &SecretRef)]) -> String {
-    let pair = |(name, place): &(String, &SecretRef)| format!("ParameterKey={name},ParameterValue={}", value_of(place));
-    option("--parameters", parameters.iter().map(pair))
-}
-
-/// An option with its values, or nothing where there are none.
-fn option(name: &str, values: impl Iterator<Item = String>) -> String {
-    let words: Vec<String> = std::iter::once(format!(" {name}")).chain(values).collect();
-    if words.len() == 1 { String::new() } else { words.join(" ") }
-}
-
-/// What a shell puts there; the secret itself is not looked at.
-fn value_of(place: &SecretRef) -> String {
-    match place {
-        SecretRef::Env(name) => format!("\"${name}\""),
-        SecretRef::File(path) => format!("\"$(cat {})\"", shell(&path.display().to_string())),
-    }
-}
-
-/// What a person fills in on the console's pages.
-fn fill_in(parameters: &[(String, &SecretRef)]) -> String {
-    let fields =
-        parameters.iter().map(|(name, place)| format!(", fill in {name} with what {} holds", reference(place)));
-    fields.collect::<Vec<_>>().concat()
-}
-
-/// A word as a POSIX shell takes it.
-fn shell(word: &str) -> String {
-    let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@%+=".contains(&byte);
-    if !word.is_empty() && !word.starts_with('-') && word.bytes().all(safe) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
+/// A stack is called by its role: letters, digits and hyphens, at most 128 (CloudFormation API Reference, `CreateStack`); a role's name has at
+/// most 64, without its path, and no other in an account is the same.
+fn stack(kind: Kind, role: &str) -> String {
+    let letters = role.rsplit('/').next().unwrap_or_default().chars();
+    let name: String = letters.map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect();
+    format!("aboard-{}-{name}", kind.as_str())
 }

@@ -1,3 +1,5 @@
+mod rolling_out;
+
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -85,6 +87,21 @@ fn named_regions_stand_in_the_resources_and_all_of_them_are_a_star() {
     assert_eq!(actions(&every[0].1), ["apigateway:GET", "apigateway:ListRoutingRules", "account:ListRegions"]);
     assert_eq!(every[0].1[0].1, "arn:aws:apigateway:*::/restapis");
     assert_eq!(every[0].1.len(), 9);
+}
+
+#[test]
+fn listing_regions_is_allowed_only_where_somebody_may_be_asked_for_them() {
+    for partition in config::regions::partitions() {
+        let id = partition.id.as_str();
+        let expected = matches!(id, "aws" | "aws-cn");
+        for (kind, pairs) in pairs(&central(id, "")) {
+            let reads = kind != Kind::Identity;
+            assert_eq!(actions(&pairs).contains(&"account:ListRegions"), expected && reads, "{id} {kind:?}");
+        }
+        let config = config(&key("a", "\"all\"", "AKIAA"));
+        let policy = value(&policies(&all(&config), Some(id))[0].body);
+        assert_eq!(actions(&allowed(&policy)).contains(&"account:ListRegions"), expected, "{id}");
+    }
 }
 
 #[test]
@@ -306,37 +323,4 @@ fn two_external_ids_by_reference_are_two_parameters() {
         .collect();
     assert_eq!(ids, [&json!("ExternalId"), &json!("ExternalId2")]);
     assert_eq!(template["Parameters"].as_object().unwrap().len(), 2);
-}
-
-#[test]
-fn the_roll_out_goes_from_the_central_role_to_the_management_account_in_one_region() {
-    let commands = |more: &str, partition: &str| {
-        let config = config(&central(partition, more));
-        let steps = steps(config.connections.values().next().unwrap());
-        let lines: Vec<Vec<String>> = steps.into_iter().map(|step| step.commands).collect();
-        lines
-    };
-    let found = commands(
-        "child_external_id = \"file:/run/an id\"\naccounts = { organizational_units = [\"ou-abcd-11112222\", \"ou-abcd-33334444\"] }",
-        "aws-cn",
-    );
-    assert!(found[0][1].contains("deploy --region cn-north-1 --stack-name aboard-org-central-role "), "{found:?}");
-    assert!(found[1][0].contains("activate-organizations-access"));
-    for part in [
-        "create-stack-set",
-        "--permission-model SERVICE_MANAGED",
-        "--auto-deployment Enabled=true,RetainStacksOnAccountRemoval=false",
-        "--capabilities CAPABILITY_NAMED_IAM",
-        "ParameterKey=ExternalId,ParameterValue=\"$(cat '/run/an id')\"",
-    ] {
-        assert!(found[2][1].contains(part), "{part} in {}", found[2][1]);
-    }
-    assert!(found[3][0].contains("OrganizationalUnitIds=ou-abcd-11112222,ou-abcd-33334444 --regions cn-north-1 "));
-    assert!(found[4][0].contains("ExternalId=\"$(cat '/run/an id')\""), "{}", found[4][0]);
-    assert_eq!(found[5], ["aboard test org"]);
-    // Without units the root is asked for; who needs no role in the management account gets no command for it.
-    assert!(commands("", "aws")[3][0].contains("list-roots"));
-    assert!(commands("management_account = \"skip\"", "aws")[4].is_empty());
-    assert!(commands("management_account = \"central_role\"", "aws")[4].is_empty());
-    assert_eq!(commands("management_account = \"child_role\"", "aws")[4].len(), 1);
 }

@@ -184,6 +184,43 @@ fn what_nobody_looks_at_any_more_says_so_and_is_no_alarm() {
 }
 
 #[test]
+fn what_is_asked_about_must_be_there_or_a_slip_of_the_pen_would_never_be_stale() {
+    let (_sim, home) = troubled("");
+    home.run(&["onboard", "shop"]);
+    for (words, expected) in [
+        (
+            &["--connection", "shpo"][..],
+            "no connection named shpo in the schedule file or the registry\n  did you mean shop?",
+        ),
+        (&["--account", "111122223334"], "no account named 111122223334 in coverage\n  did you mean 111122223333?"),
+        (&["--region", "eu-wset-1"], "no region named eu-wset-1 in coverage\n  did you mean eu-west-1?"),
+        (
+            &["--connection", "other", "--account", ACCOUNT],
+            "no account named 111122223333 in coverage of other\n  it has none",
+        ),
+    ] {
+        for more in [&[][..], &["--stale", "8d"], &["-o", "json"]] {
+            let said = home.run(&[&["coverage"], words, more].concat());
+            assert_eq!(said.code, Some(2), "{words:?} {more:?} {said:?}");
+            assert!(said.stderr.contains(expected), "{expected} {said:?}");
+        }
+    }
+    let said = home.run(&["apis", "--connection", "shpo"]);
+    assert!(said.code == Some(2) && said.stderr.contains("did you mean shop?"), "{said:?}");
+    // What is there and has nothing to say is as well as before.
+    for words in [
+        &["--account", ACCOUNT, "--stale", "8d"][..],
+        &["--region", "eu-west-1", "--state", "throttled"],
+        &["--connection", "other", "--stale", "8d"],
+    ] {
+        assert_eq!(home.run(&[&["coverage"], words].concat()).code, Some(0), "{words:?}");
+    }
+    // An account that could not be entered is about each of its regions, whichever they are.
+    home.run(&["onboard", "other"]);
+    assert_eq!(home.run(&["coverage", "--account", OTHER, "--region", "sa-east-1", "--stale", "8d"]).code, Some(0));
+}
+
+#[test]
 fn coverage_needs_no_schedule_file_where_the_registry_is_named() {
     let (_sim, home) = troubled("");
     home.run(&["onboard", "--all"]);

@@ -25,7 +25,7 @@ pub enum Iam {
         #[command(flatten)]
         trusted: Trusted,
     },
-    /// Print the CloudFormation template of the central role.
+    /// Print the CloudFormation template of the central role, for all connections of the file that share it.
     CentralRole {
         /// Connections with a central role, by name [default: all].
         #[arg(value_name = "CONNECTION")]
@@ -37,7 +37,7 @@ pub enum Iam {
         #[command(flatten)]
         trusted: Trusted,
     },
-    /// Print the CloudFormation template of the role in every account, for a StackSet.
+    /// Print the CloudFormation template of the role in every account, for a StackSet and for all connections of the file that share it.
     ChildRole {
         /// Connections with a central role, by name [default: all].
         #[arg(value_name = "CONNECTION")]

@@ -111,6 +111,7 @@ mod tests {
             account_id: Some(format!("{account:012}")),
             region: None,
             needed: true,
+            explained: false,
             outcome,
         }
     }

@@ -22,7 +22,7 @@ const CENTRAL: &str = "assume the central role";
 const ACCOUNTS: &str = "list the organization's accounts";
 
 fn step(name: &'static str, account_id: Option<&str>, outcome: Outcome) -> Step {
-    Step { name, account_id: account_id.map(str::to_owned), region: None, needed: true, outcome }
+    Step { name, account_id: account_id.map(str::to_owned), region: None, needed: true, explained: false, outcome }
 }
 
 /// The steps up to the accounts of a connection; `None` where one of them failed.
@@ -157,7 +157,8 @@ pub(super) async fn open(
         Err(shut) => {
             let state = shut.trouble.state;
             let meant = shut.meant || explained(connection, Some(&account_id), None, state, today);
-            tell(Step::of_account(ENTER_ACCOUNT, shut.account_id, !meant, Outcome::Failed(shut.trouble)));
+            let step = Step::of_account(ENTER_ACCOUNT, shut.account_id, true, Outcome::Failed(shut.trouble));
+            tell(if meant { step.meant() } else { step });
             return None;
         }
     };

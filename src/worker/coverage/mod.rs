@@ -9,6 +9,7 @@
 
 mod joined;
 mod views;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 pub use joined::Place;
 use views::Views;
+pub use watched::Watched;
 
 use crate::config::Config;
 use crate::inventory::{Family, ScopeState};
@@ -152,6 +154,36 @@ pub fn coverage(
         entries.retain(|entry| entry.is_stale(stale, now));
     }
     Ok(Coverage { entries, totals })
+}
+
+/// Where anybody ever looked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeenPlaces {
+    /// Accounts, also those that could not be entered.
+    pub accounts: BTreeSet<String>,
+    /// Regions of them.
+    pub regions: BTreeSet<String>,
+    /// Whether an account could not be entered, which is about each of its regions, whichever they are.
+    pub everywhere: bool,
+}
+
+/// Where anybody ever looked, or the connection that the filter names: what its account and region may be. Regions are those of its
+/// account.
+///
+/// # Errors
+/// What SQLite and the disk may refuse.
+pub fn seen(registry: &Reader, filter: &CoverageFilter) -> Result<SeenPlaces, RegistryError> {
+    let mut seen = SeenPlaces::default();
+    registry.for_each_account(filter.connection.as_deref(), |rows| {
+        for row in rows {
+            if filter.account.is_none() || filter.account == row.account_id {
+                seen.everywhere |= row.region.is_none() && !row.is_closed();
+                seen.regions.extend(row.region);
+            }
+            seen.accounts.extend(row.account_id);
+        }
+    })?;
+    Ok(seen)
 }
 
 /// What is measured of each connection; never more than one account of it is in memory.

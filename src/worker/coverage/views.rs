@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::Covered;
-use crate::config::{Config, Connection, Credentials, Regions};
+use super::watched::looks_at;
+use crate::config::Config;
 use crate::inventory::ScopeState;
 use crate::plan::{expected, explained, is_past, names_failure};
 use crate::registry::{Reader, RegistryError, ScopeStatus, WholeLook};
@@ -61,8 +62,7 @@ impl<'a> Views<'a> {
 
     fn of_account(&self, mut rows: Vec<ScopeStatus>, unknown: Option<&mut Unknown>, each: &mut impl FnMut(Covered)) {
         let own = if rows[0].region.is_none() { Some(rows.remove(0)) } else { None };
-        // An account that could not be entered is known to be there all the same, and so are its scopes.
-        let listed = own.as_ref().is_some_and(|own| !self.is_passed_by(own));
+        let listed = self.is_listed(own.as_ref());
         if let Some(own) = own.filter(|own| !own.is_closed()) {
             let left = self.left(&own, listed);
             let here = |row: &ScopeStatus| left.is_some() || self.left(row, listed).is_none();
@@ -95,7 +95,7 @@ impl<'a> Views<'a> {
     /// Why a connection looks there no more, where it does not; the file counts before what runs came to.
     fn left(&self, row: &ScopeStatus, listed: bool) -> Option<String> {
         self.left_by_file(row).or_else(|| {
-            let whole = self.whole.get(&row.connection).filter(|_| !listed && self.is_passed_by(row))?;
+            let whole = self.whole.get(&row.connection).filter(|_| self.left_by_run(row, listed))?;
             let ScopeStatus { connection, .. } = row;
             let WholeLook { run_id, started_at, .. } = whole;
             let on = started_at.format("%Y-%m-%d");
@@ -110,11 +110,22 @@ impl<'a> Views<'a> {
         let name = &row.connection;
         match self.config?.connections.get(name) {
             None => Some(format!("{name} looks there no more: it is not in the schedule file")),
-            Some(connection) if !looks_at(connection, row) => {
+            Some(connection) if !looks_at(connection, row.account_id.as_deref(), row.region.as_deref()) => {
                 Some(format!("{name} looks there no more: the schedule file leaves this account or region out"))
             }
             Some(_) => None,
         }
+    }
+
+    /// Whether an account that could not be entered was listed all the same in the last run over everything, so that its scopes are
+    /// there too.
+    pub(super) fn is_listed(&self, own: Option<&ScopeStatus>) -> bool {
+        own.is_some_and(|own| !self.is_passed_by(own))
+    }
+
+    /// Whether a run shows that the connection looks there no more.
+    pub(super) fn left_by_run(&self, row: &ScopeStatus, listed: bool) -> bool {
+        !listed && self.is_passed_by(row)
     }
 
     /// Whether the connection's last run over everything came and went without it.
@@ -187,21 +198,4 @@ impl<'a> Views<'a> {
             ..view
         }
     }
-}
-
-/// Whether a connection looks at an account and region, as far as the file says.
-fn looks_at(connection: &Connection, row: &ScopeStatus) -> bool {
-    let region = row.region.as_ref().is_none_or(|region| match &connection.regions {
-        Regions::Named(regions) => regions.contains(region),
-        Regions::All { except } => !except.any(region),
-    });
-    let account = row.account_id.as_ref().is_none_or(|account| match &connection.credentials {
-        Credentials::AssumeRole(role) => role.role_arn.account_id == *account,
-        Credentials::CentralRole(role) => {
-            role.include_accounts.none_or_any(account) && !role.exclude_accounts.any(account)
-        }
-        // Whose keys these are is not in the file.
-        Credentials::AwsUser(_) | Credentials::DefaultChain(_) => true,
-    });
-    region && account
 }

@@ -6,7 +6,7 @@ mod coverage;
 mod outlook;
 mod runs;
 
-pub use apis::Watch;
+pub use apis::{api, is_unwatched};
 pub use connections::{Known, connection, credentials_kind, region_list, resumed, schedule_in_words};
 pub use coverage::coverage;
 pub use outlook::{Outlook, Shown};

@@ -21,8 +21,8 @@ use crate::registry::{
     ApiFilter, ApiPlace, Pause, Reader, Registry, RegistryError, RegistryErrorKind, RunFilter, TimelineFilter,
 };
 use crate::worker::book::lock;
-use crate::worker::coverage::{self, CoverageFilter, Place};
-use crate::worker::documents::{self, Known, Outlook, Watch};
+use crate::worker::coverage::{self, CoverageFilter, Place, Watched};
+use crate::worker::documents::{self, Known, Outlook};
 use crate::zones::ZoneData;
 
 /// A dispatcher that has not gone round for so long hangs: it does so every two seconds, and waits ten for a registry that is busy.
@@ -159,9 +159,9 @@ impl Backend for Desk {
             limit: Some(query.paging.limit + 1),
         };
         let apis = reader.apis(&filter).map_err(unreadable)?;
-        let watch = Watch::of(&config, &reader).map_err(unreadable)?;
+        let watched = Watched::of(&config, &reader, self.service.now()).map_err(unreadable)?;
         let (apis, next) = part(apis, query.paging.limit, |api| cursors::api_text(&ApiPlace::of(api)));
-        Ok(Listing { items: apis.iter().map(|api| Watch::document(Some(&watch), api)).collect(), next })
+        Ok(Listing { items: apis.iter().map(|api| documents::api(Some(&watched), api)).collect(), next })
     }
 
     fn runs(&self, query: &RunsQuery) -> Result<Listing, Refusal> {

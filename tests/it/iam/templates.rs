@@ -1,6 +1,9 @@
 //! CloudFormation templates: a checker takes them, YAML says what JSON says, and the roll-out leads there.
 
 use std::fs;
+use std::process::Command;
+
+use serde_json::{Value, json};
 
 use super::{PARTITIONS, alone, central_role, connection};
 use crate::support::{CANARY, Home, server, venv};
@@ -111,14 +114,14 @@ fn the_roll_out_names_every_command_in_the_order_in_which_they_work() {
         "aboard iam central-role org > central-role.yaml",
         "aws cloudformation activate-organizations-access --region us-east-1",
         "aboard iam child-role org > child-role.yaml",
-        "aws cloudformation create-stack-set --region us-east-1 --stack-set-name aboard-org-child-role --template-body file://child-role.yaml \
+        "printf '[{\"ParameterKey\":\"ExternalId\",\"ParameterValue\":\"%s\"}]' \"$SECRET\" | aws cloudformation create-stack-set --region us-east-1 --stack-set-name aboard-child-role-Child --template-body file://child-role.yaml \
          --permission-model SERVICE_MANAGED --auto-deployment Enabled=true,RetainStacksOnAccountRemoval=false \
-         --capabilities CAPABILITY_NAMED_IAM --parameters ParameterKey=ExternalId,ParameterValue=\"$SECRET\"",
-        "aws cloudformation create-stack-instances --region us-east-1 --stack-set-name aboard-org-child-role \
+         --capabilities CAPABILITY_NAMED_IAM --parameters file:///dev/stdin",
+        "aws cloudformation create-stack-instances --region us-east-1 --stack-set-name aboard-child-role-Child \
          --deployment-targets OrganizationalUnitIds=ou-abcd-11112222 --regions us-east-1 ",
         "Automatic deployment Activated",
         "5. Give the management account the role (in the management account)",
-        "aws cloudformation deploy --region us-east-1 --stack-name aboard-org-child-role --template-file child-role.yaml",
+        "aws cloudformation deploy --region us-east-1 --stack-name aboard-child-role-Child --template-file child-role.yaml",
         "aboard test org",
     ] {
         let at = rest.find(expected).unwrap_or_else(|| panic!("no `{expected}` in {rest}"));
@@ -126,8 +129,56 @@ fn the_roll_out_names_every_command_in_the_order_in_which_they_work() {
     }
     assert!(!said.stdout.contains(CANARY));
     let json = home.ok(&["-o", "json", "iam", "child-role", "org", "--steps"]).json();
-    assert_eq!((&json["connection"], json["steps"].as_array().unwrap().len()), (&"org".into(), 6));
+    assert_eq!((&json["connections"][0], json["steps"].as_array().unwrap().len()), (&"org".into(), 6));
     assert!(
         json["steps"][3]["commands"].as_array().unwrap().iter().all(|line| line.as_str().unwrap().starts_with("aws "))
     );
+}
+
+/// Stands in for the AWS CLI: writes down its arguments, and what it is given by standard input.
+const AWS: &str = "#!/bin/sh\necho \"$@\" >> arguments\ncat >> given\n";
+
+#[test]
+fn an_external_id_goes_in_whole_and_by_no_command_line() {
+    // Every sign that a template lets through.
+    let id = "a,b=c+d.e@f:g/h-i_j";
+    let more = "external_id = \"file:it's there\"\nchild_external_id = \"env:CHILD\"";
+    let home = alone(&connection("org", "eu-west-1", &central_role("aws", more)));
+    home.write("it's there", &format!("{id}\n"));
+    home.write("aws", AWS);
+    assert!(Command::new("chmod").args(["+x", "aws"]).current_dir(home.path("")).status().unwrap().success());
+    let json = home.ok(&["-o", "json", "iam", "child-role", "--steps"]).json();
+    let commands = json["steps"].as_array().unwrap().iter().flat_map(|step| step["commands"].as_array().unwrap());
+    let given: Vec<&str> = commands.map(|line| line.as_str().unwrap()).filter(|line| line.contains("stdin")).collect();
+    assert_eq!(given.len(), 3, "{json}");
+    let path = format!("{}:{}", home.path("").display(), std::env::var("PATH").unwrap());
+    for line in given {
+        fs::write(home.path("given"), "").unwrap();
+        let mut shell = Command::new("sh");
+        let shell = shell.args(["-c", line]).env("PATH", &path).env("CHILD", id).current_dir(home.path(""));
+        assert!(shell.status().unwrap().success(), "{line}");
+        let read: Value = serde_json::from_str(&fs::read_to_string(home.path("given")).unwrap()).unwrap();
+        assert_eq!(read, json!([{ "ParameterKey": "ExternalId", "ParameterValue": id }]), "{line}");
+    }
+    let arguments = fs::read_to_string(home.path("arguments")).unwrap();
+    assert!(arguments.contains("create-stack-set") && !arguments.contains(id), "{arguments}");
+}
+
+#[test]
+fn a_role_that_connections_share_has_one_template_whichever_of_them_is_named() {
+    let role = |name: &str, id: &str| {
+        connection(name, "eu-west-1", &central_role("aws", &format!("child_external_id = \"{id}\"")))
+    };
+    let home = alone(&(role("a", "of-a") + &role("b", "of-b")));
+    let principal = ["--principal", "arn:aws:iam::222233334444:user/aboard"];
+    for words in [&["iam", "child-role"][..], &[&["iam", "central-role"][..], &principal].concat()] {
+        let all = home.ok(words).stdout;
+        assert_eq!(home.ok(&[words, &["a"]].concat()).stdout, all);
+        assert_eq!(home.ok(&[words, &["b"]].concat()).stdout, all);
+    }
+    let child = home.ok(&["iam", "child-role", "b"]).stdout;
+    assert!(child.contains("of-a") && child.contains("of-b"), "{child}");
+    let steps = home.ok(&["iam", "child-role", "a", "--steps"]).stdout;
+    assert_eq!(steps.matches("create-stack-set ").count(), 1, "{steps}");
+    assert_eq!(home.ok(&["iam", "child-role", "--steps"]).stdout, steps);
 }

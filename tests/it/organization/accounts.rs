@@ -2,7 +2,8 @@
 
 use aboard_simulator::{Account, AccountFields, AccountState, Operation, RestApi};
 
-use super::{MANAGEMENT, MEMBERS, open, organization, rows, rows_of};
+use super::{MANAGEMENT, MEMBERS, child, open, organization, rows, rows_of, schedules};
+use crate::support::Home;
 use crate::support::shop::count;
 
 const REGION: &str = "regions = [\"eu-west-1\"]";
@@ -159,4 +160,54 @@ fn an_only_account_that_left_is_told_and_its_apis_are_held() {
     let report = home.json(&["onboard", "org"]);
     let rows = rows_of(&report, MEMBERS[0]);
     assert_eq!(rows, ["- - account_suspended *", "eu-west-1 rest account_suspended *"], "{report}");
+}
+
+/// Whether `apis` and `coverage` call an account unwatched, which they do alike.
+fn unwatched(home: &Home, account: &str) -> bool {
+    let marks = |command: &str| {
+        let list = home.json(&[command, "--account", account]);
+        let marks: Vec<bool> = list.as_array().unwrap().iter().map(|one| one["unwatched"].as_bool().unwrap()).collect();
+        assert!(!marks.is_empty() && marks.iter().all(|mark| *mark == marks[0]), "{command} {list}");
+        marks[0]
+    };
+    let (apis, coverage) = (marks("apis"), marks("coverage"));
+    assert_eq!(apis, coverage, "of {account}");
+    apis
+}
+
+#[test]
+fn an_account_that_is_left_out_is_unwatched_in_apis_as_in_coverage() {
+    let unit = |account: &str, unit: &str| Account::new(account).organizational_unit(unit);
+    let world = MEMBERS.iter().fold(organization(), |world, member| {
+        world.account(unit(member, if *member == MEMBERS[0] { "ou-abcd-11112222" } else { "ou-abcd-33334444" }))
+    });
+    let (_sim, home) = open(world, REGION, SKIP);
+    home.ok(&["onboard", "org"]);
+    let marks = |role: &str, keys: &str| {
+        home.write("schedules.toml", &schedules(keys, &format!("{SKIP}\n{role}")));
+        MEMBERS.map(|member| unwatched(&home, member))
+    };
+    assert_eq!(marks("", REGION), [false; 3]);
+    let excluded = format!("accounts = {{ exclude = [\"{}\"] }}", MEMBERS[0]);
+    assert_eq!(marks(&excluded, REGION), [true, false, false]);
+    let included = format!("accounts = {{ include = [\"{}\"] }}", MEMBERS[0]);
+    assert_eq!(marks(&included, REGION), [false, true, true]);
+    assert_eq!(marks("", "regions = [\"all\", \"!eu-*\"]"), [true; 3]);
+    // What is in a unit only AWS knows, so a run must have been there.
+    let units = "accounts = { organizational_units = [\"ou-abcd-11112222\"] }";
+    assert_eq!(marks(units, REGION), [false; 3]);
+    home.ok(&["onboard", "org"]);
+    assert_eq!(marks(units, REGION), [false, true, true]);
+    home.write("schedules.toml", &schedules(REGION, SKIP));
+    home.ok(&["onboard", "org"]);
+    assert_eq!(marks("", REGION), [false; 3]);
+}
+
+#[test]
+fn an_account_that_cannot_be_entered_is_watched_all_the_same() {
+    let (sim, home) = open(organization(), REGION, SKIP);
+    home.ok(&["onboard", "org"]);
+    sim.change(|world| world.remove_role(&child(MEMBERS[0])));
+    assert_eq!(home.run(&["onboard", "org"]).code, Some(3));
+    assert!(!unwatched(&home, MEMBERS[0]));
 }

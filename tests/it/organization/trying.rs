@@ -1,8 +1,9 @@
 //! `test` of a central role: every account, with failures grouped by cause.
 
-use aboard_simulator::{Failure, Fault, Operation, Service};
+use aboard_simulator::{Failure, Fault, Operation, Service, World};
 
 use super::{MANAGEMENT, MEMBERS, child, open, organization};
+use crate::support::Home;
 
 const REGION: &str = "regions = [\"eu-west-1\"]";
 
@@ -71,4 +72,84 @@ fn an_organization_that_cannot_be_listed_or_entered_is_said_at_that_step() {
     sim.change(|world| world.remove_role(super::CENTRAL));
     let said = home.run(&["test", "org"]);
     assert!(said.stdout.contains("FAIL  assume the central role: AssumeRole: User: "), "{said:?}");
+}
+
+/// An organization in which both families fail alike, in one account or in all, in one region or in each.
+fn failing(failure: Failure, account: Option<&str>, region: Option<&str>) -> World {
+    [Service::Rest, Service::Http].into_iter().fold(organization(), |world, service| {
+        let fault = Fault::new(failure.clone()).service(service);
+        let fault = account.into_iter().fold(fault, Fault::account);
+        world.fault(region.into_iter().fold(fault, Fault::region))
+    })
+}
+
+/// The exit codes of a run and of `test`.
+fn both(home: &Home) -> (Option<i32>, Option<i32>) {
+    (home.run(&["discover", "org"]).code, home.run(&["test", "org"]).code)
+}
+
+const SKIP: &str = "management_account = \"skip\"";
+
+#[test]
+fn a_region_that_a_policy_denies_as_is_meant_gives_way_to_the_next() {
+    let world = failing(Failure::AccessDeniedByScp, Some(MEMBERS[0]), Some("eu-west-1"));
+    let (sim, home) = open(world, "", SKIP);
+    assert_eq!(both(&home), (Some(0), Some(0)));
+    let before = sim.counts().of(Operation::GetRestApis);
+    let steps = home.json(&["test", "org"])["steps"].as_array().unwrap().clone();
+    assert!(sim.counts().of(Operation::GetRestApis) - before <= 4, "one call for the region that is passed over");
+    let of = |region: &str| {
+        let of = steps.iter().filter(|step| step["account_id"] == MEMBERS[0] && step["region"] == region);
+        of.map(|step| step["outcome"].as_str().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("eu-west-2")[0], "passed", "the permissions are tried all the same");
+    let failed = steps.iter().filter(|step| step["outcome"] == "failed").collect::<Vec<_>>();
+    assert!(failed.iter().all(|step| step["explained"] == true && step["needed"] == false), "{failed:?}");
+    // What the file names is not explained by itself.
+    let world = failing(Failure::AccessDeniedByScp, Some(MEMBERS[0]), Some("eu-west-1"));
+    let (_sim, home) = open(world, "regions = [\"eu-west-1\", \"eu-west-2\"]", SKIP);
+    assert_eq!(both(&home), (Some(3), Some(1)));
+}
+
+#[test]
+fn what_the_file_expects_of_a_region_fails_neither_a_run_nor_a_test() {
+    let hole = |state: &str| {
+        format!(
+            "{SKIP}\n[[connections.org.expected]]\naccounts = [\"{}\"]\nstates = [\"{state}\"]\nreason = \"sandbox\"",
+            MEMBERS[0]
+        )
+    };
+    for regions in [REGION, ""] {
+        let world = failing(Failure::AccessDenied, Some(MEMBERS[0]), None);
+        let (_sim, home) = open(world, regions, &hole("access_denied"));
+        assert_eq!(both(&home), (Some(0), Some(0)), "{regions}");
+        let said = home.ok(&["test", "org"]).stdout;
+        assert!(said.contains("  note  list REST APIs in eu-west-1: 1 account: GetRestApis: "), "{said}");
+        assert!(said.contains(" explained"), "{said}");
+        // A hole of another kind, and the same failure elsewhere, are as bad as ever.
+        let world = failing(Failure::AccessDenied, Some(MEMBERS[0]), None);
+        let (_sim, home) = open(world, regions, &hole("throttled"));
+        assert_eq!(both(&home), (Some(3), Some(1)), "{regions}");
+        let world = failing(Failure::AccessDenied, Some(MEMBERS[1]), None);
+        let (_sim, home) = open(world, regions, &hole("access_denied"));
+        assert_eq!(both(&home), (Some(3), Some(1)), "{regions}");
+    }
+}
+
+#[test]
+fn where_nothing_at_all_can_be_seen_no_explanation_makes_it_well() {
+    let (_sim, home) = open(failing(Failure::AccessDeniedByScp, None, None), "", SKIP);
+    assert_eq!(both(&home), (Some(1), Some(1)));
+    let said = home.run(&["test", "org"]).stdout;
+    let last = "  FAIL  see any account and region whole: every account and region failed, though each as is meant\n";
+    assert!(said.find(last) > said.find("  note  list REST APIs in eu-west-2: 3 accounts"), "{said}");
+}
+
+#[test]
+fn a_central_role_that_stands_in_may_lack_rights_and_nothing_else() {
+    let fault = |failure| Fault::new(failure).service(Service::Rest).principal("assumed-role/AboardCentralRole/");
+    let (_sim, home) = open(organization().fault(fault(Failure::AccessDenied)), REGION, "");
+    assert_eq!(both(&home), (Some(0), Some(0)));
+    let (_sim, home) = open(organization().fault(fault(Failure::AccessDeniedByScp)), REGION, "");
+    assert_eq!(both(&home), (Some(3), Some(1)));
 }
