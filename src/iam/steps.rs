@@ -60,7 +60,7 @@ pub fn roll_outs(connections: &[&Connection]) -> Vec<RollOut> {
 }
 
 fn steps(all: &[Role<'_>]) -> Option<Vec<Step>> {
-    let central = Part::of(all.iter().filter(|role| role.kind == Kind::CentralRole).collect())?;
+    let central = Part::of(&all.iter().filter(|role| role.kind == Kind::CentralRole).collect::<Vec<_>>())?;
     let children: BTreeSet<&String> = central.keys.iter().map(|key| &key.child_role_name).collect();
     let children: Vec<Part<'_>> = children
         .iter()
@@ -68,7 +68,7 @@ fn steps(all: &[Role<'_>]) -> Option<Vec<Step>> {
             let of = |role: &&Role<'_>| {
                 role.kind == Kind::ChildRole && central_role(role).is_some_and(|key| key.child_role_name == **name)
             };
-            Part::of(all.iter().filter(of).collect())
+            Part::of(&all.iter().filter(of).collect::<Vec<_>>())
         })
         .collect();
     let mut steps = vec![central.central_role(), central.trusted_access()];
@@ -104,7 +104,7 @@ const MANAGEMENT: &str = "in the management account";
 const CHILD_TEMPLATE: &str = "child-role.yaml";
 
 impl<'a> Part<'a> {
-    fn of(roles: Vec<&Role<'a>>) -> Option<Self> {
+    fn of(roles: &[&Role<'a>]) -> Option<Self> {
         let keys: Vec<&CentralRole> = roles.iter().filter_map(|role| central_role(role)).collect();
         let (first, key) = (roles.first()?, *keys.first()?);
         let role = if first.kind == Kind::CentralRole { &key.role_arn.arn } else { &key.child_role_name };
@@ -114,7 +114,7 @@ impl<'a> Part<'a> {
             key,
             keys,
             region: home_region(&key.role_arn.partition),
-            parameters: parameters(&roles),
+            parameters: parameters(roles),
             stack: stack(first.kind, role),
         })
     }

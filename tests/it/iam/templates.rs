@@ -151,11 +151,11 @@ fn an_external_id_goes_in_whole_and_by_no_command_line() {
     let commands = json["steps"].as_array().unwrap().iter().flat_map(|step| step["commands"].as_array().unwrap());
     let given: Vec<&str> = commands.map(|line| line.as_str().unwrap()).filter(|line| line.contains("stdin")).collect();
     assert_eq!(given.len(), 3, "{json}");
-    let path = format!("{}:{}", home.path("").display(), std::env::var("PATH").unwrap());
     for line in given {
         fs::write(home.path("given"), "").unwrap();
         let mut shell = Command::new("sh");
-        let shell = shell.args(["-c", line]).env("PATH", &path).env("CHILD", id).current_dir(home.path(""));
+        let line = format!("PATH=\"$PWD:$PATH\"; {line}");
+        let shell = shell.args(["-c", &line]).env("CHILD", id).current_dir(home.path(""));
         assert!(shell.status().unwrap().success(), "{line}");
         let read: Value = serde_json::from_str(&fs::read_to_string(home.path("given")).unwrap()).unwrap();
         assert_eq!(read, json!([{ "ParameterKey": "ExternalId", "ParameterValue": id }]), "{line}");

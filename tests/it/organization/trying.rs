@@ -75,7 +75,7 @@ fn an_organization_that_cannot_be_listed_or_entered_is_said_at_that_step() {
 }
 
 /// An organization in which both families fail alike, in one account or in all, in one region or in each.
-fn failing(failure: Failure, account: Option<&str>, region: Option<&str>) -> World {
+fn failing(failure: &Failure, account: Option<&str>, region: Option<&str>) -> World {
     [Service::Rest, Service::Http].into_iter().fold(organization(), |world, service| {
         let fault = Fault::new(failure.clone()).service(service);
         let fault = account.into_iter().fold(fault, Fault::account);
@@ -92,7 +92,7 @@ const SKIP: &str = "management_account = \"skip\"";
 
 #[test]
 fn a_region_that_a_policy_denies_as_is_meant_gives_way_to_the_next() {
-    let world = failing(Failure::AccessDeniedByScp, Some(MEMBERS[0]), Some("eu-west-1"));
+    let world = failing(&Failure::AccessDeniedByScp, Some(MEMBERS[0]), Some("eu-west-1"));
     let (sim, home) = open(world, "", SKIP);
     assert_eq!(both(&home), (Some(0), Some(0)));
     let before = sim.counts().of(Operation::GetRestApis);
@@ -106,7 +106,7 @@ fn a_region_that_a_policy_denies_as_is_meant_gives_way_to_the_next() {
     let failed = steps.iter().filter(|step| step["outcome"] == "failed").collect::<Vec<_>>();
     assert!(failed.iter().all(|step| step["explained"] == true && step["needed"] == false), "{failed:?}");
     // What the file names is not explained by itself.
-    let world = failing(Failure::AccessDeniedByScp, Some(MEMBERS[0]), Some("eu-west-1"));
+    let world = failing(&Failure::AccessDeniedByScp, Some(MEMBERS[0]), Some("eu-west-1"));
     let (_sim, home) = open(world, "regions = [\"eu-west-1\", \"eu-west-2\"]", SKIP);
     assert_eq!(both(&home), (Some(3), Some(1)));
 }
@@ -120,17 +120,17 @@ fn what_the_file_expects_of_a_region_fails_neither_a_run_nor_a_test() {
         )
     };
     for regions in [REGION, ""] {
-        let world = failing(Failure::AccessDenied, Some(MEMBERS[0]), None);
+        let world = failing(&Failure::AccessDenied, Some(MEMBERS[0]), None);
         let (_sim, home) = open(world, regions, &hole("access_denied"));
         assert_eq!(both(&home), (Some(0), Some(0)), "{regions}");
         let said = home.ok(&["test", "org"]).stdout;
         assert!(said.contains("  note  list REST APIs in eu-west-1: 1 account: GetRestApis: "), "{said}");
         assert!(said.contains(" explained"), "{said}");
         // A hole of another kind, and the same failure elsewhere, are as bad as ever.
-        let world = failing(Failure::AccessDenied, Some(MEMBERS[0]), None);
+        let world = failing(&Failure::AccessDenied, Some(MEMBERS[0]), None);
         let (_sim, home) = open(world, regions, &hole("throttled"));
         assert_eq!(both(&home), (Some(3), Some(1)), "{regions}");
-        let world = failing(Failure::AccessDenied, Some(MEMBERS[1]), None);
+        let world = failing(&Failure::AccessDenied, Some(MEMBERS[1]), None);
         let (_sim, home) = open(world, regions, &hole("access_denied"));
         assert_eq!(both(&home), (Some(3), Some(1)), "{regions}");
     }
@@ -138,7 +138,7 @@ fn what_the_file_expects_of_a_region_fails_neither_a_run_nor_a_test() {
 
 #[test]
 fn where_nothing_at_all_can_be_seen_no_explanation_makes_it_well() {
-    let (_sim, home) = open(failing(Failure::AccessDeniedByScp, None, None), "", SKIP);
+    let (_sim, home) = open(failing(&Failure::AccessDeniedByScp, None, None), "", SKIP);
     assert_eq!(both(&home), (Some(1), Some(1)));
     let said = home.run(&["test", "org"]).stdout;
     let last = "  FAIL  see any account and region whole: every account and region failed, though each as is meant\n";
