@@ -42,7 +42,7 @@ pub(super) async fn of(
     unlistable: &Unlistable,
 ) -> Result<Enabled, Failure> {
     let wanted = |region: &String| !except.any(region);
-    let probed = match home(&account.partition).filter(|_| unlistable.get().is_none()) {
+    let probed = match regions::account_management(&account.partition).filter(|_| unlistable.get().is_none()) {
         Some(home) => match listed(aws, account, home).await {
             Ok(listed) => {
                 let (on, off): (Vec<Region>, Vec<Region>) =
@@ -73,15 +73,6 @@ pub(super) async fn of(
     let (on, off): (Vec<_>, Vec<_>) = tried.into_iter().partition(|(_, is_on)| *is_on);
     let names = |list: Vec<(String, bool)>| list.into_iter().map(|(region, _)| region).collect();
     Ok(Enabled { on: names(on), off: names(off), probed })
-}
-
-/// Where Account Management answers; it is not everywhere (AWS General Reference, endpoints of AWS Account Management).
-fn home(partition: &str) -> Option<&'static str> {
-    match partition {
-        "aws" => Some("us-east-1"),
-        "aws-cn" => Some("cn-northwest-1"),
-        _ => None,
-    }
 }
 
 async fn listed(aws: &Aws, account: &Account, home: &str) -> Result<Vec<Region>, Failure> {

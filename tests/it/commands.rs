@@ -81,7 +81,6 @@ fn the_list_can_be_narrowed_in_every_way() {
     for (filters, expected) in [
         (&[][..], &["basketapi1", "pricesapi1", "ordersapi1", "draftapi01", "reportsap1"][..]),
         (&["--connection", "shop", "--limit", "2"], &["basketapi1", "pricesapi1"]),
-        (&["--connection", "other"], &[]),
         (&["--state", "excluded"], &["draftapi01"]),
         (&["--reason", "unpublished"], &["draftapi01"]),
         (&["--decision", "excluded"], &["draftapi01"]),
@@ -94,6 +93,9 @@ fn the_list_can_be_narrowed_in_every_way() {
     ] {
         assert_eq!(listed(&home, filters), expected, "{filters:?}");
     }
+    let other = home.run(&["apis", "--connection", "other"]);
+    assert_eq!(other.code, Some(2), "{other:?}");
+    assert!(other.stderr.contains("no connection named other"), "{other:?}");
     let none = home.ok(&["apis", "--name", "nothing"]);
     assert_eq!((none.stdout.as_str(), none.stderr.as_str()), ("", "aboard: no API in the registry matches\n"));
 }
