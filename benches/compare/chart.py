@@ -82,7 +82,11 @@ def times(title, panels, legend):
             parts.append(line(at(row.wall["min"]), y, at(row.wall["max"]), y, kind))
             shape = f"{kind} hollow" if row.less else kind
             parts.append(f'<circle cx="{at(row.wall["median"]):.1f}" cy="{y}" r="5" class="{shape}"/>')
-            parts.append(text(at(row.wall["max"]) + 10, y + 4, row.words))
+            # Where the words would run out of the picture they stand before the point.
+            if at(row.wall["max"]) + 10 + 7 * len(row.words) < WIDTH:
+                parts.append(text(at(row.wall["max"]) + 10, y + 4, row.words))
+            else:
+                parts.append(text(at(row.wall["min"]) - 10, y + 4, row.words, "", "end"))
         y = bottom + 26
     if floors:
         y += 8
