@@ -352,8 +352,7 @@ impl CentralRole {
     /// Whether an account may be in scope, as far as its id says.
     #[must_use]
     pub fn takes(&self, account_id: &str) -> bool {
-        (self.include_accounts.is_empty() || self.include_accounts.any(account_id))
-            && !self.exclude_accounts.any(account_id)
+        self.include_accounts.none_or_any(account_id) && !self.exclude_accounts.any(account_id)
     }
 }
 

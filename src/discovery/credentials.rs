@@ -98,7 +98,8 @@ async fn caller_in(aws: &Aws, identity: &Identity, regions: &[String]) -> Result
     answer
 }
 
-fn who() -> Ask {
+/// The call that says whose credentials these are, as it is named to people.
+pub(super) fn who() -> Ask {
     Ask::global("GetCallerIdentity", "sts:GetCallerIdentity", "*")
 }
 

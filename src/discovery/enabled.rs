@@ -8,6 +8,7 @@ use futures_util::stream::{self, StreamExt};
 use super::account::Account;
 use super::aws::Aws;
 use super::classify::{Ask, Failure, Kind};
+use super::credentials::who;
 use super::page::{self, Page};
 use crate::config::{Patterns, regions};
 
@@ -95,11 +96,10 @@ async fn listed(aws: &Aws, account: &Account, home: &str) -> Result<Vec<Region>,
 /// Whether a region knows the account's key: `GetCallerIdentity` needs no permission, and a region that is switched off for an account
 /// knows none of its keys. Where it says anything else, the look itself will tell.
 async fn is_on(aws: &Aws, account: &Account, region: String) -> (String, bool) {
-    let ask = Ask::global("GetCallerIdentity", "sts:GetCallerIdentity", "*");
     let client = aws_sdk_sts::Client::new(&account.config(aws, &region));
     let is_on = match client.get_caller_identity().send().await {
         Ok(_) => true,
-        Err(error) => Failure::of(&error, &ask, &account.partition, &region).kind != Kind::UnknownKey,
+        Err(error) => Failure::of(&error, &who(), &account.partition, &region).kind != Kind::UnknownKey,
     };
     (region, is_on)
 }

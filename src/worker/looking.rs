@@ -11,6 +11,7 @@ use tracing::Instrument;
 use super::book::Book;
 use super::closed::{Closed, Standing};
 use super::context::{Context, FailedPlace, NamedApi};
+use crate::config::regions::partition_of;
 use crate::config::{Connection, Existing, PublishedBy, Regions};
 use crate::discovery::{self, Account, DeploymentAsk, Door, Wanted};
 use crate::inventory::{AccountTrouble, ApiId, Family, Listing, Protocol, Scope, ScopeLook, ScopeState, Trouble};
@@ -110,13 +111,11 @@ impl Brief {
     /// Whether an interrupted run has dealt with all of an account, as far as the file says what that is.
     pub(super) fn has_done(&self, account_id: &str) -> bool {
         let Regions::Named(regions) = &self.connection.regions else { return false };
-        if self.done.is_empty() {
-            return false;
-        }
         let done = |region: &String, family: Family| {
-            self.done
-                .iter()
-                .any(|scope| scope.account_id == account_id && scope.region == *region && scope.family == family)
+            partition_of(region).is_some_and(|partition| {
+                let (partition, account_id) = (partition.to_owned(), account_id.to_owned());
+                self.done.contains(&Scope { partition, account_id, region: region.clone(), family })
+            })
         };
         regions.iter().all(|region| Family::ALL.into_iter().all(|family| done(region, family)))
     }
@@ -169,9 +168,8 @@ pub(super) fn set_out(
         lookers.spawn(
             async move {
                 for scope in closed {
-                    // Who listens no more has stopped.
                     if let Some(planned) = plan_closed(&brief, scope).await.transpose()
-                        && sender.send(planned.map(|planned| Seen::Planned(Box::new(planned)))).await.is_err()
+                        && !tell(&sender, planned).await
                     {
                         return;
                     }
@@ -224,6 +222,11 @@ fn names_place(api: &NamedApi, account: &Account, region: &str) -> bool {
     account && api.region.as_ref().is_none_or(|named| named == region)
 }
 
+/// Hands a planned scope over; answers whether anybody listens still.
+async fn tell(sender: &Sender, planned: Result<Planned, RegistryError>) -> bool {
+    sender.send(planned.map(|planned| Seen::Planned(Box::new(planned)))).await.is_ok()
+}
+
 async fn look_at_account(brief: &Arc<Brief>, door: Door, sender: &Sender) {
     let (account_id, named) = (door.account_id.clone(), brief.only_region());
     let before = brief.standing.regions(&account_id);
@@ -242,7 +245,7 @@ async fn look_at_account(brief: &Arc<Brief>, door: Door, sender: &Sender) {
     }
     for scope in off {
         let planned = plan_look(brief, Some(Arc::clone(&account)), is_off(&account, scope), None).await;
-        if sender.send(planned.map(|planned| Seen::Planned(Box::new(planned)))).await.is_err() {
+        if !tell(sender, planned).await {
             return;
         }
     }
@@ -309,7 +312,7 @@ async fn look_at_region(brief: &Brief, account: &Arc<Account>, region: &str, sen
     for mut look in looks(brief, account, region).await {
         look.notes.extend(note.take());
         let planned = plan_look(brief, Some(Arc::clone(account)), look, None).await;
-        if sender.send(planned.map(|planned| Seen::Planned(Box::new(planned)))).await.is_err() {
+        if !tell(sender, planned).await {
             return;
         }
     }
