@@ -164,6 +164,11 @@ pub struct Instance {
     pub deployed_at: Option<DateTime<Utc>>,
 }
 
+/// Puts addresses in the order in which they are listed: by stage, kind and URL.
+pub fn in_order(instances: &mut [Instance]) {
+    instances.sort_by(|a, b| (&a.stage, a.kind, &a.url).cmp(&(&b.stage, b.kind, &b.url)));
+}
+
 /// Whether an API's stages could be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Details {

@@ -15,9 +15,11 @@
 //! | [`config`] | the schedule file: raw TOML to checked values |
 //! | [`schedule`] | when connections are due, and what becomes of each due instant |
 //! | [`inventory`] | what was seen |
+//! | [`document`], [`notice`] | an API as people see it; an event as a target is told it |
 //! | [`plan`] | what a run would do: a pure function and its truth table |
 //! | [`discovery`] | everything that talks to AWS |
 //! | [`registry`] | everything that talks to SQLite |
+//! | [`targets`] | the places where APIs get registered, one file a kind |
 //! | [`http`] | health, metrics and the API of the running worker |
 //! | [`iam`] | policies, trust policies and CloudFormation templates for exactly the file's connections |
 //! | [`worker`] | runs, approvals, and the worker that follows the schedules: the only place that joins the edges |
@@ -33,13 +35,16 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod discovery;
+pub mod document;
 pub mod environment;
 pub mod http;
 pub mod iam;
 pub mod inventory;
+pub mod notice;
 pub mod plan;
 pub mod registry;
 pub mod schedule;
 pub mod secret;
+pub mod targets;
 pub mod worker;
 pub mod zones;

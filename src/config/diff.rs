@@ -429,7 +429,7 @@ fn assumed_by(keys: &mut Keys, old: &Source, new: &Source) {
 }
 
 fn target(old: &Target, new: &Target) -> Vec<String> {
-    let Target { name: _, events, retry, instances, digest, kind } = old;
+    let Target { name: _, events, retry, instances, digest, renamed_from, kind } = old;
     let table = match kind {
         TargetKind::Webhook { .. } => "webhook",
         TargetKind::Directory { .. } => "directory",
@@ -462,6 +462,7 @@ fn target(old: &Target, new: &Target) -> Vec<String> {
         keys.compare("retry.give_up", give_up, &new.retry.give_up);
         keys.compare("instances", instances, &new.instances);
         keys.compare("digest", digest, &new.digest);
+        keys.compare("renamed_from", renamed_from, &new.renamed_from);
     });
     keys.differ
 }

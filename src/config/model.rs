@@ -118,6 +118,8 @@ pub struct Target {
     pub instances: InstanceChoice,
     /// One message a run instead of single events.
     pub digest: bool,
+    /// The name that it had in the file before.
+    pub renamed_from: Option<String>,
     /// What it is.
     pub kind: TargetKind,
 }

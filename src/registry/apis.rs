@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Row, ToSql};
 
-use super::document::ApiDocument;
+use super::ApiDocument;
 use super::reference::{bare_url, id_in_host};
 use super::runs::RunId;
 use super::values::{self, At, word, word_or_none};
@@ -292,7 +292,7 @@ fn instances(sql: &Connection, row: i64, state: Option<ApiState>) -> rusqlite::R
     )?;
     let rows = statement.query_map((row, registered), |row| Ok(known::address(row)?.instance))?;
     let mut instances = rows.collect::<Result<Vec<_>, _>>()?;
-    known::sort(&mut instances);
+    crate::inventory::in_order(&mut instances);
     Ok(instances)
 }
 

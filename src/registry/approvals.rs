@@ -7,11 +7,12 @@ use rusqlite::{Connection, OptionalExtension};
 use serde_json::json;
 
 use super::history::{self, HistoryEvent, Occasion};
-use super::outbox::{self, DeliveryState, NewDelivery, Payload};
+use super::outbox::{self, DeliveryState, NewDelivery};
 use super::values::{self, At, whole_millis, word};
 use super::{Reader, Registry, RegistryError, apis, commit, known};
 use crate::config::Event;
 use crate::inventory::Scope;
+use crate::notice::Notice;
 use crate::plan::{ApiState, Known, Told};
 
 /// APIs per transaction when a target is told again, so that runs need not wait for all of it.
@@ -194,17 +195,18 @@ fn first_message(
     let instances: Vec<_> =
         document.instances.iter().filter(|instance| !left_out.contains(&instance.stage)).cloned().collect();
     let urls = instances.iter().map(|instance| instance.url.clone()).collect();
-    let payload = Payload {
+    let payload = Notice {
         event: Event::Onboarded.as_str().to_owned(),
         occurred_at: now,
         target: target.to_owned(),
         connection: connection.to_owned(),
         run_id: None,
         revision: told + 1,
-        api: document,
+        api: Some(document),
         instances,
+        run: None,
     };
-    outbox::queue(sql, &NewDelivery { api, id: &id, action: &payload.event, payload: &payload })?;
+    outbox::queue(sql, &NewDelivery { api, id: &id, action: &payload.event, payload: &payload, collected: false })?;
     commit::write_told(sql, api, target, &Told { urls, gone: false }, payload.revision)?;
     known::changed(sql, api)
 }

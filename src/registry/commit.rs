@@ -8,13 +8,14 @@ use serde_json::json;
 
 use super::history::{self, HistoryEvent, Occasion};
 use super::known;
-use super::outbox::{self, NewDelivery, Payload};
+use super::outbox::{self, NewDelivery};
 use super::rows::{self, Stored};
 use super::runs::{self, Counts, RunId, ScopeKey, ScopeResult};
 use super::status::Suspicion;
 use super::values::{count, to_json, whole_millis};
 use super::{ApiDocument, Registry, RegistryError, RegistryErrorKind, status};
 use crate::inventory::ScopeState;
+use crate::notice::Notice;
 use crate::plan::{ApiState, Decision, Entry, Known, Plan, Reason, Told};
 
 /// One scope's plan with what the run knows about the look.
@@ -184,18 +185,22 @@ fn write_messages(
         let mut revision = stored.and_then(|stored| stored.revisions.get(target)).copied().unwrap_or(0);
         for message in entry.messages.iter().filter(|message| message.target == *target) {
             revision += 1;
-            let payload = Payload {
+            let payload = Notice {
                 event: message.event.as_str().to_owned(),
                 occurred_at: now,
                 target: target.clone(),
                 connection: commit.connection.to_owned(),
                 run_id: Some(commit.run_id),
                 revision,
-                api: document.clone(),
+                api: Some(document.clone()),
                 instances: outbox::concerned(entry, message),
+                run: None,
             };
             let action = outbox::action(message);
-            outbox::queue(sql, &NewDelivery { api: row, id: &entry.api.id, action: &action, payload: &payload })?;
+            outbox::queue(
+                sql,
+                &NewDelivery { api: row, id: &entry.api.id, action: &action, payload: &payload, collected: false },
+            )?;
             queued += 1;
         }
         let before = stored.and_then(|stored| stored.known.told.get(target));

@@ -75,6 +75,11 @@ pub enum RegistryErrorKind {
     UnknownApi(ApiId),
     /// It holds no such run.
     UnknownRun(i64),
+    /// No delivery has that number.
+    UnknownDelivery {
+        /// The number.
+        delivery_id: i64,
+    },
     /// That run has ended already.
     RunOver(i64),
     /// The operating system refused.
@@ -159,6 +164,7 @@ impl fmt::Display for RegistryError {
                 write!(f, "cannot copy registry {path} to {}: {cause}", copy.display())
             }
             Kind::UnknownApi(id) => write!(f, "registry {path} knows no API {id}"),
+            Kind::UnknownDelivery { delivery_id } => write!(f, "registry {path} knows no delivery {delivery_id}"),
             Kind::UnknownRun(id) => write!(f, "registry {path} knows no run {id}"),
             Kind::RunOver(id) => write!(
                 f,

@@ -169,7 +169,7 @@ fn load_addresses(sql: &Connection, scope: &Scope, apis: &mut HashMap<i64, Known
         }
     }
     for known in apis.values_mut() {
-        sort(&mut known.api.instances);
+        crate::inventory::in_order(&mut known.api.instances);
     }
     Ok(())
 }
@@ -185,11 +185,6 @@ pub(super) fn address(row: &Row<'_>) -> rusqlite::Result<Address> {
         deployed_at: values::time(row, 5)?,
     };
     Ok(Address { instance, seen: row.get(6)?, registered: row.get(7)?, absent_since: values::time(row, 8)? })
-}
-
-/// The order in which addresses are listed.
-pub(super) fn sort(instances: &mut [Instance]) {
-    instances.sort_by(|a, b| (&a.stage, a.kind, &a.url).cmp(&(&b.stage, b.kind, &b.url)));
 }
 
 fn load_told(sql: &Connection, scope: &Scope, apis: &mut HashMap<i64, KnownApi>) -> rusqlite::Result<()> {

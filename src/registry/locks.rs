@@ -91,6 +91,15 @@ pub fn lock_connection(registry: &Path, connection: &str, now: DateTime<Utc>) ->
     take(registry, &file_name(connection), now)
 }
 
+/// Takes the right to deliver to one target.
+///
+/// # Errors
+/// Where the lock file cannot be made beside the registry.
+pub fn lock_lane(registry: &Path, target: &str, now: DateTime<Utc>) -> io::Result<Locking> {
+    // No connection's lock has a dot in its name.
+    take(registry, &format!("target.{}", file_name(target)), now)
+}
+
 /// Takes the lock of the one worker that the registry with this [`path`](super::Reader::path) may have.
 ///
 /// # Errors

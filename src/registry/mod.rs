@@ -16,7 +16,7 @@ mod baseline;
 mod commit;
 #[cfg(debug_assertions)]
 mod crash;
-mod document;
+mod delivering;
 mod due;
 mod error;
 mod figures;
@@ -35,6 +35,7 @@ mod retries;
 mod rows;
 mod runs;
 mod schema;
+mod specifications;
 mod status;
 #[cfg(test)]
 mod testing;
@@ -51,13 +52,14 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
+pub use crate::document::ApiDocument;
 pub use apis::{ApiFilter, ApiPlace, ConnectionDecision};
 pub use approvals::Redelivered;
 pub use audit::{AuditAction, AuditEntry, AuditFilter, AuditRow};
 pub use commit::{Commit, CommitScope, Committed};
 #[cfg(debug_assertions)]
 pub use crash::arm_crash;
-pub use document::ApiDocument;
+pub use delivering::{AttemptRow, Attempted, Disabled, Leased, Outgoing, Pinned};
 pub use due::{DueFilter, DueId, DueRow, NewFate, OpenDue, ScheduleState};
 pub use error::{RegistryError, RegistryErrorKind};
 pub use figures::{Backlog, EndedRun, SettledDue};
@@ -66,7 +68,7 @@ pub use ignores::IgnoredApi;
 pub use maintenance::Info;
 pub use members::Member;
 pub(crate) use outbox::hex;
-pub use outbox::{DeliveryFilter, DeliveryRow, DeliveryState, Payload, delivery_key};
+pub use outbox::{DeliveryFilter, DeliveryRow, DeliveryState, delivery_key};
 pub use pauses::{Pause, Resting, is_paused};
 pub use place::Place;
 pub use reference::ApiRef;
@@ -74,6 +76,7 @@ pub use retention::Pruned;
 pub use retries::Retry;
 pub use runs::{Counts, NewRun, Outcome, Resumable, RunError, RunFilter, RunId, RunRow, RunScope, Trigger, Unfinished};
 pub use schema::supported_version;
+pub use specifications::{Exported, ExportedDocument, FailedExport, SpecificationRow, StoredDocument, WantedExport};
 pub use status::{ScopeStatus, WholeLook};
 pub use timeline::{Happening, Mark, TimelineFilter};
 

@@ -2,17 +2,17 @@
 //!
 //! Delivery is at least once; whoever receives one twice knows it by its key. This module writes and lists rows; it sends nothing.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::Connection;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::document::ApiDocument;
+use super::delivering::carries_specifications;
 use super::runs::RunId;
 use super::values::{self, At, word};
 use super::{Reader, RegistryError};
 use crate::config::Event;
 use crate::inventory::{ApiId, Instance};
+use crate::notice::Notice;
 use crate::plan::{Entry, Message};
 
 /// How far a delivery has come.
@@ -28,11 +28,26 @@ pub enum DeliveryState {
     Unchanged,
     /// It was given up.
     Dead,
+    /// It was given up, because the target has several entries that it may be about.
+    Ambiguous,
+    /// It waits for the end of its run, to be told in one message with the others.
+    Collected,
+    /// It was put into such a message.
+    Summarised,
 }
 
 impl DeliveryState {
     /// Every state.
-    pub const ALL: [Self; 5] = [Self::Queued, Self::Leased, Self::Delivered, Self::Unchanged, Self::Dead];
+    pub const ALL: [Self; 8] = [
+        Self::Queued,
+        Self::Leased,
+        Self::Delivered,
+        Self::Unchanged,
+        Self::Dead,
+        Self::Ambiguous,
+        Self::Collected,
+        Self::Summarised,
+    ];
 
     /// The word used in JSON and in the registry.
     #[must_use]
@@ -43,6 +58,9 @@ impl DeliveryState {
             Self::Delivered => "delivered",
             Self::Unchanged => "unchanged",
             Self::Dead => "dead",
+            Self::Ambiguous => "ambiguous",
+            Self::Collected => "collected",
+            Self::Summarised => "summarised",
         }
     }
 
@@ -51,27 +69,6 @@ impl DeliveryState {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
-}
-
-/// What a delivery says, complete, so that it can be sent however long after. Stored as JSON; members may be added, never renamed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Payload {
-    /// The event's name, such as `api.onboarded`.
-    pub event: String,
-    /// When the run decided so.
-    pub occurred_at: DateTime<Utc>,
-    /// Who is told.
-    pub target: String,
-    /// Which connection caused it.
-    pub connection: String,
-    /// In which run; null where a person had a target told outside one.
-    pub run_id: Option<RunId>,
-    /// Counts what this target was told of this API, from 1.
-    pub revision: u64,
-    /// The API as it stands after the decision.
-    pub api: ApiDocument,
-    /// The addresses that the event is about, ordered by stage, kind and URL.
-    pub instances: Vec<Instance>,
 }
 
 /// A row of the outbox.
@@ -103,7 +100,7 @@ pub struct DeliveryRow {
     pub connection: String,
     /// In which run.
     pub run_id: Option<RunId>,
-    /// What it says: a [`Payload`] as JSON text.
+    /// What it says: a [`Notice`] as JSON text.
     pub payload: String,
 }
 
@@ -159,7 +156,7 @@ pub(super) fn concerned(entry: &Entry, message: &Message) -> Vec<Instance> {
             instances.push(instance.clone());
         }
     }
-    super::known::sort(&mut instances);
+    crate::inventory::in_order(&mut instances);
     instances
 }
 
@@ -168,17 +165,24 @@ pub(super) struct NewDelivery<'a> {
     pub(super) api: i64,
     pub(super) id: &'a ApiId,
     pub(super) action: &'a str,
-    pub(super) payload: &'a Payload,
+    pub(super) payload: &'a Notice,
+    /// Whether it waits to be put into its run's summary.
+    pub(super) collected: bool,
 }
 
-/// Writes a row that is due at once.
+/// An event never waits longer for the specifications that go with it, whatever keeps them from being exported.
+const EXPORT_WITHIN: TimeDelta = TimeDelta::hours(6);
+
+/// Writes a row that is due at once, or as soon as its specifications have been exported.
 pub(super) fn queue(sql: &Connection, new: &NewDelivery<'_>) -> rusqlite::Result<i64> {
     let payload = new.payload;
     let key = delivery_key(&payload.target, new.id, new.action, payload.revision);
+    let carries = Event::parse(&payload.event).is_some_and(carries_specifications);
+    let exporting = carries.then(|| At(payload.occurred_at + EXPORT_WITHIN));
     let mut statement = sql.prepare_cached(
         "INSERT INTO deliveries (key, target, api, event, action, revision, payload, state, next_attempt_at, created_at,
-                                 connection, run_id)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11)",
+                                 connection, run_id, export_until)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12)",
     )?;
     statement.insert((
         key,
@@ -188,10 +192,11 @@ pub(super) fn queue(sql: &Connection, new: &NewDelivery<'_>) -> rusqlite::Result
         new.action,
         values::count(payload.revision),
         values::to_json(payload)?,
-        DeliveryState::Queued.as_str(),
+        if new.collected { DeliveryState::Collected } else { DeliveryState::Queued }.as_str(),
         At(payload.occurred_at),
         &payload.connection,
         payload.run_id,
+        exporting,
     ))
 }
 

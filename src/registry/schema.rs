@@ -22,6 +22,7 @@ const MIGRATIONS: &[M<'_>] = &[
     M::up(include_str!("migrations/0004_coverage.sql")),
     M::up(include_str!("migrations/0005_pauses.sql")),
     M::up(include_str!("migrations/0006_members.sql")),
+    M::up(include_str!("migrations/0007_delivery.sql")),
 ];
 
 /// The released migrations.

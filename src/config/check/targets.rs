@@ -28,7 +28,8 @@ pub(super) fn target(report: &mut Report<'_>, name: &str, node: &Node<'_>, place
         _ => InstanceChoice::All,
     };
     let digest = node.boolean("digest").unwrap_or(false);
-    Some(Target { name: name.to_owned(), events, retry, instances, digest, kind: kind? })
+    let renamed_from = node.text("renamed_from").filter(|from| *from != name).map(str::to_owned);
+    Some(Target { name: name.to_owned(), events, retry, instances, digest, renamed_from, kind: kind? })
 }
 
 fn webhook(node: &Node<'_>, place: &Place) -> Option<TargetKind> {

@@ -41,6 +41,7 @@ static WEBHOOK: Table = Table {
         INSTANCES,
         DIGEST,
         RETRY_KEY,
+        RENAMED_FROM,
     ],
 };
 
@@ -54,6 +55,7 @@ static DIRECTORY: Table = Table {
         INSTANCES,
         DIGEST,
         RETRY_KEY,
+        RENAMED_FROM,
     ],
 };
 
@@ -88,20 +90,27 @@ const INSTANCES: Key = Key::new(
 const DIGEST: Key =
     Key::new("digest", Shape::Boolean, "One message a run instead of one an event.").default("false").example("false");
 
+const RENAMED_FROM: Key = Key::new(
+    "renamed_from",
+    Shape::Text(Format::Name),
+    "The name that the target had in this file before: what it was told and what waits for it go on under the new one.",
+)
+.example("\"old-catalog\"");
+
 const RETRY_KEY: Key = Key::new("retry", Shape::Table(&RETRY), "When a failed delivery is tried again.");
 
 static RETRY: Table = Table {
     doc: "When a failed delivery is tried again; the wait grows from `first` to `max`.",
     keys: &[
-        Key::new("first", Shape::Duration { least: 1, most: 30 * DAY }, "Wait after the first failure.")
+        Key::new("first", Shape::Duration { least: 0, most: 30 * DAY }, "Wait after the first failure.")
             .default("\"5s\"")
             .example("\"5s\""),
-        Key::new("max", Shape::Duration { least: 1, most: 30 * DAY }, "Longest wait.")
+        Key::new("max", Shape::Duration { least: 0, most: 30 * DAY }, "Longest wait.")
             .default("\"10h\"")
             .example("\"10h\""),
         Key::new(
             "give_up",
-            Shape::Duration { least: 1, most: 30 * DAY },
+            Shape::Duration { least: 0, most: 30 * DAY },
             "After this long the delivery is dead and has to be retried by hand.",
         )
         .default("\"28h\"")

@@ -27,10 +27,10 @@ fn a_new_api_is_remembered_told_and_written_down() {
     let [delivery] = deliveries.as_slice() else { panic!("{deliveries:?}") };
     assert_eq!(delivery.state, DeliveryState::Queued);
     assert_eq!(delivery.next_attempt_at, Some(hour(0)));
-    let payload: Payload = serde_json::from_str(&delivery.payload).unwrap();
+    let payload: crate::notice::Notice = serde_json::from_str(&delivery.payload).unwrap();
     assert_eq!((payload.event.as_str(), payload.revision, payload.run_id), ("api.onboarded", 1, Some(1)));
     assert_eq!(payload.instances, api("a1").instances);
-    assert_eq!(payload.api.account_name.as_deref(), Some("payments-prod"));
+    assert_eq!(payload.api.as_ref().unwrap().account_name.as_deref(), Some("payments-prod"));
 }
 
 #[test]

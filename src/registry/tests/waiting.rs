@@ -90,7 +90,7 @@ fn a_target_that_was_never_told_gets_a_first_message_and_only_once() {
     let [row] = rows.as_slice() else { panic!("{rows:?}") };
     assert_eq!((row.event.as_str(), row.revision, row.run_id), ("api.onboarded", 1, None));
     assert_eq!(row.key, hex_key("specs", "a1", "api.onboarded", 1));
-    let payload: Payload = serde_json::from_str(&row.payload).unwrap();
+    let payload: crate::notice::Notice = serde_json::from_str(&row.payload).unwrap();
     assert_eq!(payload.instances, api("a1").instances);
     let known = bench.registry.known("payments", &scope()).unwrap();
     assert_eq!(known.apis[&id("a1")].told["specs"].urls.len(), 1);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::inventory::{Api, ApiId, Instance, Protocol};
+use crate::inventory::{Api, ApiId, Instance, Protocol, in_order};
 use crate::plan::{ApiState, Decision, Entry, Reason};
 
 /// An API with what was decided about it. The member names are part of the JSON output and of what targets receive.
@@ -68,7 +68,7 @@ impl ApiDocument {
         } else {
             entry.api.instances.clone()
         };
-        super::known::sort(&mut instances);
+        in_order(&mut instances);
         let (decision, reason) = entry.decision.unzip();
         Self {
             account_name: account_name.map(str::to_owned),

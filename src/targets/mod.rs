@@ -1,0 +1,189 @@
+//! Places where APIs get registered: one file a kind, behind one trait.
+//!
+//! A target is given deliveries and says what became of each. It knows nothing of the outbox: order, retries, leases and what was
+//! delivered before are [`crate::worker`]'s business. It may be asked for the same delivery any number of times, also after it took
+//! it, for the process may have died before that was written down; [`Delivery::key`] tells such repetitions apart.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use crate::config::{NetworkConfig, Target as Settings, TargetKind};
+use crate::inventory::ApiId;
+use crate::notice::Notice;
+
+/// One event on its way to one target.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Its number in the outbox.
+    pub delivery_id: i64,
+    /// The idempotency key, 64 lower-case hexadecimal digits: the same at each attempt, and after a registry was lost and made anew.
+    pub key: String,
+    /// Which attempt this is, from 1.
+    pub attempt: u64,
+    /// What is said. Its addresses, and the API's, are those that the target asked for with `instances`.
+    pub notice: Notice,
+    /// The specifications of the API's stages, as they were after the run that caused the event; ordered by stage.
+    pub specifications: Vec<Specification>,
+    /// Earlier events of the API that were given up since the last one that arrived.
+    pub undelivered_before: u64,
+}
+
+/// What is known of the specification of one stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Specification {
+    /// The stage.
+    pub stage: String,
+    /// `openapi` or `asyncapi`.
+    pub format: SpecificationFormat,
+    /// The document or why there is none.
+    pub document: Result<Document, String>,
+}
+
+/// What a specification is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SpecificationFormat {
+    /// `OpenAPI` 3, JSON.
+    OpenApi,
+    /// `AsyncAPI` 3, JSON.
+    AsyncApi,
+}
+
+impl SpecificationFormat {
+    /// The word used in JSON and in the registry.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenApi => "openapi",
+            Self::AsyncApi => "asyncapi",
+        }
+    }
+}
+
+/// A specification that was exported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// SHA-256 of the text, 64 lower-case hexadecimal digits.
+    pub digest: String,
+    /// Length of the text, in bytes.
+    pub bytes: u64,
+    /// The text, JSON; absent for a target that does not want it ([`Target::wants_documents`]).
+    pub text: Option<Arc<str>>,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The target took it; maybe with a sentence on what it did.
+    Delivered(Option<String>),
+    /// It has no meaning for the target, and nothing was sent.
+    Unchanged,
+    /// It did not arrive, as far as is known.
+    Failed(Failure),
+}
+
+/// Why a delivery, or a test, failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// One sentence, without secrets and without what a stranger's answer said beyond a short excerpt.
+    pub message: String,
+    /// The HTTP status or the program's exit code, where there is one.
+    pub status: Option<u16>,
+    /// How long the receiver asks to be left alone, before any limit of ours.
+    pub retry_after: Option<Duration>,
+    /// What follows.
+    pub effect: Effect,
+}
+
+/// What follows from a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It is tried again by the target's `retry`.
+    Retry,
+    /// The receiver is too busy: no other delivery is tried there before this one's next attempt either.
+    Pause,
+    /// The receiver wants no more of them (HTTP 410): the target is switched off until a person switches it on; the delivery waits.
+    Disable,
+    /// Trying again cannot help: it needs a person, who then retries it by hand.
+    GiveUp,
+    /// There are several entries in the target that this may be about; nothing was done, and a person must choose.
+    Ambiguous,
+}
+
+impl Failure {
+    /// A failure that may pass.
+    #[must_use]
+    pub fn passing(message: impl Into<String>) -> Self {
+        Self { message: message.into(), status: None, retry_after: None, effect: Effect::Retry }
+    }
+}
+
+/// What a target remembers of each API, such as the id that it has there. Written at once, so that what was begun can be gone on with.
+pub trait Memory: Send + Sync {
+    /// What was kept of an API, or (for `None`) of the target as a whole.
+    ///
+    /// # Errors
+    /// One sentence, where the registry could not be read.
+    fn recall<'a>(&'a self, api: Option<&'a ApiId>) -> BoxFuture<'a, Result<Option<Value>, String>>;
+
+    /// Keeps something in the place of what was kept before; `Null` forgets.
+    ///
+    /// # Errors
+    /// One sentence, where the registry could not be written.
+    fn keep<'a>(&'a self, api: Option<&'a ApiId>, value: Value) -> BoxFuture<'a, Result<(), String>>;
+}
+
+/// A place where APIs get registered.
+pub trait Target: fmt::Debug + Send + Sync {
+    /// How many deliveries it wants handed over at once, at most. Those of one hand-over are of different APIs.
+    fn batch(&self) -> usize {
+        1
+    }
+
+    /// How many hand-overs may be under way side by side.
+    fn in_flight(&self) -> usize {
+        1
+    }
+
+    /// Whether it would rather wait for the end of the run, and take what came of it together.
+    fn waits_for_runs(&self) -> bool {
+        false
+    }
+
+    /// Whether it reads the text of specifications.
+    fn wants_documents(&self) -> bool {
+        false
+    }
+
+    /// Delivers; answers one verdict for each, in order. Secrets are read anew. It must be safe to be dropped at any point.
+    fn deliver<'a>(&'a self, deliveries: &'a [Delivery], memory: &'a dyn Memory) -> BoxFuture<'a, Vec<Verdict>>;
+
+    /// Tries the target without an API, with a notice of the event `aboard.test` where it can take one; answers a sentence on what was tried.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    fn test<'a>(&'a self, notice: &'a Notice) -> BoxFuture<'a, Result<String, Failure>>;
+}
+
+/// What targets are given besides their own settings.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// What every outgoing connection uses.
+    pub network: NetworkConfig,
+}
+
+/// A target by its settings.
+///
+/// # Errors
+/// One sentence, where it cannot even be set up (a CA file that cannot be read).
+pub fn open(settings: &Settings, setup: &Setup) -> Result<Box<dyn Target>, Failure> {
+    let _ = setup;
+    match &settings.kind {
+        TargetKind::Webhook { .. } | TargetKind::Directory { .. } => {
+            Err(Failure::passing(format!("target {} is of a kind that is not built yet", settings.name)))
+        }
+    }
+}
