@@ -26,7 +26,7 @@ pub struct Cli {
     pub command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 usage, invalid file or ambiguous name; 3 partly (a scope failed without explanation, approval awaited); 130 interrupted.";
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 usage, invalid file or ambiguous name; 3 partly (a scope failed without explanation, a delivery was given up, approval awaited); 130 interrupted.";
 
 const RELOAD_CODES: &str = "Exit codes: 0 the file is in force, or without --wait the worker was told; 1 no worker, or no answer in time; 2 the file is not taken over.";
 

@@ -145,6 +145,7 @@ impl Desk {
             // Whoever interrupts a command wants it to end now.
             wind_down: CancellationToken::new(),
             clock: clock::now,
+            courier: self.worker.as_ref().map(|worker| worker.service.courier()).unwrap_or_default(),
             by_hand: self.worker.as_ref().map(|worker| worker.service.by_hand()).unwrap_or_default(),
         })
     }

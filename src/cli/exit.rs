@@ -1,10 +1,11 @@
 //! How a command ends: exit codes, and failures as a person reads them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::process::ExitCode;
 
 use crate::discovery::AwsSetupError;
-use crate::registry::{Outcome, RegistryError};
+use crate::registry::{Outcome, RegistryError, Tally};
 use crate::worker::report::RunReport;
 
 /// How a command ended.
@@ -16,7 +17,7 @@ pub enum Exit {
     Failed,
     /// Usage, invalid or rejected file, ambiguous name.
     Usage,
-    /// Partly: an unexplained scope failure, approval awaited.
+    /// Partly: an unexplained scope failure, a delivery that was given up, approval awaited.
     Partly,
     /// Interrupted.
     Interrupted,
@@ -49,7 +50,7 @@ impl Exit {
             Outcome::Interrupted => Self::Interrupted,
             Outcome::Failed => Self::Failed,
             Outcome::Partial | Outcome::Running => Self::Partly,
-            Outcome::Succeeded if report.awaiting > 0 => Self::Partly,
+            Outcome::Succeeded if report.awaiting > 0 || gave_up(&report.targets) => Self::Partly,
             Outcome::Succeeded => Self::Done,
         }
     }
@@ -67,6 +68,12 @@ impl Exit {
             Self::Done
         }
     }
+}
+
+/// Whether a delivery to a target was given up.
+#[must_use]
+pub(super) fn gave_up(targets: &BTreeMap<String, Tally>) -> bool {
+    targets.values().any(|tally| tally.dead > 0)
 }
 
 impl From<Exit> for ExitCode {

@@ -29,7 +29,7 @@ pub(super) async fn carry_out<W: Write>(
         Command::Test(which) => test::test(desk, which, output).await,
         Command::Discover(discover) => walk::discover(desk, discover, output).await,
         Command::Onboard(onboard) => walk::onboard(desk, onboard, output).await,
-        Command::Approve { connection } => approve::approve(desk, connection, output),
+        Command::Approve { connection } => approve::approve(desk, connection, output).await,
         Command::Ignore { api, reason, until } => ignore::ignore(desk, api, reason, *until, output),
         Command::Unignore { api } => ignore::unignore(desk, api, output),
         Command::Pause(pause) => pause::pause(desk, pause, output),

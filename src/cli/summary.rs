@@ -8,7 +8,7 @@ use super::fold;
 use super::output::{Output, count, one_line};
 use crate::inventory::{Instance, InstanceKind, ScopeState};
 use crate::plan::{Decision, Reason};
-use crate::registry::{ApiDocument, Outcome, Trigger};
+use crate::registry::{ApiDocument, Outcome, Tally, Trigger};
 use crate::worker::report::{RunReport, ScopeReport};
 
 /// How much is shown.
@@ -44,9 +44,10 @@ pub(super) fn run<W: Write>(report: &RunReport, detail: Detail, output: &mut Out
     if detail == Detail::Named {
         stay_out(report, output)?;
     }
-    if report.deliveries > 0 {
+    if report.targets.is_empty() && report.deliveries > 0 {
         output.line(&format!("  {}", queued(report.deliveries)))?;
     }
+    targets(&report.targets, output)?;
     if let Some(notice) = &report.notice {
         output.line(&format!("  {notice}"))?;
     }
@@ -56,6 +57,30 @@ pub(super) fn run<W: Write>(report: &RunReport, detail: Detail, output: &mut Out
 /// How many events are on their way to targets.
 pub(super) fn queued(deliveries: u64) -> String {
     if deliveries == 1 { "1 delivery queued".to_owned() } else { format!("{deliveries} deliveries queued") }
+}
+
+/// How deliveries stand, a line a target.
+pub(super) fn targets<W: Write>(targets: &BTreeMap<String, Tally>, output: &mut Output<W>) -> Result<(), Failure> {
+    targets.iter().try_for_each(|(target, tally)| {
+        let Tally { delivered, failed, waiting, dead, next_attempt_at, last_error } = tally;
+        let again = next_attempt_at.map(|at| format!(", tried again from {}", at.format("%Y-%m-%d %H:%M:%S UTC")));
+        let parts = [
+            (*delivered, "delivered", String::new()),
+            (*failed, "failed", again.unwrap_or_default()),
+            (*waiting, "still queued", String::new()),
+            (*dead, "given up (`aboard deliveries retry --dead` sends them again)", String::new()),
+        ];
+        let parts: Vec<String> = parts
+            .iter()
+            .filter(|(count, ..)| *count > 0)
+            .map(|(count, what, more)| format!("{count} {what}{more}"))
+            .collect();
+        output.line(&format!("  {target}: {}", parts.join("; ")))?;
+        match last_error {
+            Some(error) if failed + waiting + dead > 0 => output.line(&format!("    {}", one_line(error))),
+            _ => Ok(()),
+        }
+    })
 }
 
 fn headline(report: &RunReport) -> String {

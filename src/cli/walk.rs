@@ -14,8 +14,9 @@ use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::{naming, summary};
 use crate::config::{Config, Connection, Credentials, Regions};
+use crate::registry::Outcome;
 use crate::worker::report::RunReport;
-use crate::worker::{self, Mode, Pick, Request, Shelf};
+use crate::worker::{self, Context, Mode, Pick, Request, Shelf, delivery};
 
 /// Shows what is there; writes nothing.
 pub(super) async fn discover<W: Write>(desk: &Desk, asked: &Discover, output: &mut Output<W>) -> Result<Exit, Failure> {
@@ -157,14 +158,25 @@ async fn walk<W: Write>(
     // A question and a bar would write over each other.
     let asks = requests.iter().any(|(_, request)| request.pick.is_some());
     let bar = desk.follow(context.progress.clone(), desk.global.quiet || asks);
-    let runs = stream::iter(&requests).map(|(connection, request)| worker::run(&context, connection, request));
+    let runs = stream::iter(&requests).map(|(connection, request)| run_and_deliver(&context, connection, request));
     let mut runs = std::pin::pin!(runs.buffered(config.limits.parallel_runs));
     let mut exits = Vec::with_capacity(requests.len());
     while let Some(report) = runs.next().await {
+        let report = report?;
         exits.push(Exit::of_run(&report));
         bar.hide_while(|| show(desk, &report, detail, output))?;
     }
     Ok(Exit::of_all(&exits))
+}
+
+/// A run, and then one attempt for what it queued and for what waits for those targets besides; the rest stays queued.
+async fn run_and_deliver(context: &Context, connection: &Connection, request: &Request) -> Result<RunReport, Failure> {
+    let before = if request.mode == Mode::Commit { delivery::mark(context).await? } else { 0 };
+    let mut report = worker::run(context, connection, request).await;
+    if report.run_id.is_some() && report.outcome != Outcome::Interrupted {
+        report.targets = context.courier.first_attempts(context, &connection.name, before).await?;
+    }
+    Ok(report)
 }
 
 fn show<W: Write>(

@@ -119,7 +119,8 @@ pub struct Disabled {
 }
 
 /// What is due: nothing that waits for an export, and of each API only the oldest event that is not over.
-const DUE: &str = "state = 'queued' AND target = ?1 AND ifnull(export_until <= ?2, 1)
+pub(super) const DUE: &str = "state = 'queued' AND target = ?1 AND ifnull(export_until <= ?2, 1)
+    AND NOT EXISTS (SELECT 1 FROM disabled_targets o WHERE o.target = ?1)
     AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.api = d.api AND e.target = d.target AND e.revision < d.revision
                     AND e.state IN ('queued', 'leased'))";
 
@@ -155,8 +156,8 @@ impl Registry {
         })
     }
 
-    /// Leases what is due for a target, the longest due first, and writes down that it is being attempted. `settled` leaves out
-    /// what a run caused that has not ended.
+    /// Leases what has been due for a target since `due_by`, the longest due first, and writes down that it is being attempted.
+    /// `settled` leaves out what a run caused that has not ended. Nothing is due for a target that is switched off.
     ///
     /// # Errors
     /// What SQLite and the disk may refuse.
@@ -165,6 +166,7 @@ impl Registry {
         target: &str,
         most: usize,
         settled: bool,
+        due_by: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Leased>, RegistryError> {
         let now = whole_millis(now);
@@ -172,9 +174,9 @@ impl Registry {
             let open = if settled { format!("AND NOT {OF_OPEN_RUN}") } else { String::new() };
             let mut statement = sql.prepare_cached(&format!(
                 "SELECT id, key, attempts, first_attempt_at, payload, specifications, api, revision FROM deliveries d
-                 WHERE {DUE} AND next_attempt_at <= ?2 {open} ORDER BY next_attempt_at, id LIMIT ?3"
+                 WHERE {DUE} AND next_attempt_at <= ?4 {open} ORDER BY next_attempt_at, id LIMIT ?3"
             ))?;
-            let mut rows = statement.query((target, At(now), values::count(most as u64)))?;
+            let mut rows = statement.query((target, At(now), values::count(most as u64), At(due_by)))?;
             let mut leased = Vec::new();
             while let Some(row) = rows.next()? {
                 leased.push(lease(sql, target, row, now)?);

@@ -37,6 +37,7 @@ mod runs;
 mod schema;
 mod specifications;
 mod status;
+mod tally;
 #[cfg(test)]
 mod testing;
 mod timeline;
@@ -78,6 +79,7 @@ pub use runs::{Counts, NewRun, Outcome, Resumable, RunError, RunFilter, RunId, R
 pub use schema::supported_version;
 pub use specifications::{Exported, ExportedDocument, FailedExport, SpecificationRow, StoredDocument, WantedExport};
 pub use status::{ScopeStatus, WholeLook};
+pub use tally::Tally;
 pub use timeline::{Happening, Mark, TimelineFilter};
 
 use schema::Found;

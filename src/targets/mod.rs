@@ -169,7 +169,7 @@ pub trait Target: fmt::Debug + Send + Sync {
 }
 
 /// What targets are given besides their own settings.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setup {
     /// What every outgoing connection uses.
     pub network: NetworkConfig,

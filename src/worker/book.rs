@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::closed::Standing;
 use super::context::Request;
 use super::holding;
-use crate::config::{Connection, Event};
+use crate::config::{Config, Connection, Event};
 use crate::inventory::{AccountTrouble, Scope, ScopeState, Trouble};
 use crate::plan::{Known, Plan};
 use crate::registry::locks::{self, Lock, LockedBy, Locking};
@@ -183,6 +183,26 @@ impl Book {
             Ok(None) => Ok(Claim::none()),
             Err(error) => Err(super::run::registry_error(&error)),
         }
+    }
+
+    /// Hands what targets know over to the names that they have in the file now.
+    pub(super) async fn rename_targets(&self, config: &Config) -> Result<(), RegistryError> {
+        let renamed =
+            config.targets.values().filter_map(|target| Some((target.renamed_from.clone()?, target.name.clone())));
+        let renamed: Vec<(String, String)> = renamed.collect();
+        if renamed.is_empty() {
+            return Ok(());
+        }
+        self.with(move |registry| {
+            for (from, to) in &renamed {
+                if registry.rename_target(from, to)? {
+                    tracing::info!("target {from} is called {to} now, and what it was told goes on under that name");
+                }
+            }
+            Ok(())
+        })
+        .await
+        .map(|_| ())
     }
 
     /// What is remembered of a scope; nothing where there is no registry.

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::book::Shelf;
+use super::delivery::Courier;
 use crate::config::{Config, Connection};
 use crate::discovery::{Aws, Progress};
 use crate::inventory::{Family, Scope};
@@ -36,6 +37,8 @@ pub struct Context {
     pub wind_down: CancellationToken,
     /// The wall clock.
     pub clock: fn() -> DateTime<Utc>,
+    /// Who delivers what is queued.
+    pub courier: Courier,
     /// How many runs by hand are under way. They wait for nobody, but take the places of scheduled ones.
     pub by_hand: Arc<AtomicUsize>,
 }

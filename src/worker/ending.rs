@@ -118,6 +118,7 @@ impl Run {
             apis: self.apis,
             resumes: self.claim.resumes,
             deliveries: self.deliveries,
+            targets: BTreeMap::new(),
             awaiting,
             notice,
             warnings,

@@ -6,6 +6,7 @@ mod closed;
 mod context;
 pub mod control;
 pub mod coverage;
+pub mod delivery;
 pub mod documents;
 mod ending;
 pub mod expected;

@@ -2,12 +2,14 @@
 //!
 //! Every member is always present and null where it is unknown; names are fixed, more may be added.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::inventory::{AccountTrouble, Scope, ScopeState, Trouble};
 use crate::plan::Settled;
-use crate::registry::{ApiDocument, Counts, Outcome, RunError, RunId, Trigger};
+use crate::registry::{ApiDocument, Counts, Outcome, RunError, RunId, Tally, Trigger};
 
 /// The outcome of a run that went to its end. `before` says that a run which it carries on had complete scopes.
 #[must_use]
@@ -130,6 +132,8 @@ pub struct RunReport {
     pub resumes: Option<RunId>,
     /// Rows that it wrote to the outbox.
     pub deliveries: u64,
+    /// How the connection's deliveries stand after the first attempts, by target; empty where nothing was to be delivered.
+    pub targets: BTreeMap<String, Tally>,
     /// APIs that wait for approval now: of the whole connection, unless only named APIs were looked at or nothing was written.
     pub awaiting: u64,
     /// What a person should know besides, one sentence.

@@ -138,6 +138,7 @@ impl Run {
             // It was told to stop before it began.
             return Err(Ending::Interrupted);
         }
+        self.book.rename_targets(&self.context.config).await?;
         let entered = tokio::select! {
             biased;
             () = self.context.cancel.cancelled() => return Err(Ending::Interrupted),
@@ -398,6 +399,9 @@ impl Run {
                 Commit::Done(done) => {
                     self.counts += done.counts;
                     self.deliveries += done.deliveries;
+                    if done.deliveries > 0 {
+                        self.context.courier.kick();
+                    }
                     return Ok((planned, true));
                 }
                 Commit::Repeated => return Ok((planned, true)),

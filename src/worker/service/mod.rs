@@ -44,6 +44,7 @@ pub use status::{NextDue, Phase, RunInFlight, Status};
 
 use super::book::{self, SharedRegistry, Shelf};
 use super::context::Context;
+use super::delivery::{Courier, Lanes};
 use crate::config::Config;
 use crate::discovery::{Aws, Progress};
 use crate::http::Server;
@@ -128,6 +129,7 @@ struct Shared {
     /// Cancelled when runs in flight have had their time after that.
     halt: CancellationToken,
     by_hand: Arc<AtomicUsize>,
+    lanes: Arc<Lanes>,
     manager: ServiceManager,
     runtime: Handle,
 }
@@ -170,6 +172,12 @@ impl Service {
         Arc::clone(&self.0.aws)
     }
 
+    /// Who delivers what runs queue.
+    #[must_use]
+    pub fn courier(&self) -> Courier {
+        Courier::of_worker(&self.0.lanes)
+    }
+
     /// How many runs by hand are under way in this process.
     #[must_use]
     pub fn by_hand(&self) -> Arc<AtomicUsize> {
@@ -199,6 +207,7 @@ impl Service {
             cancel,
             wind_down: self.0.stop.clone(),
             clock: self.0.clock,
+            courier: self.courier(),
             by_hand: self.by_hand(),
         }
     }
@@ -326,11 +335,14 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
     if let Some(fault) = &refused {
         reloader.begins_without_its_file(fault);
     }
+    let registry_path = registry.path().to_owned();
+    let registry = Arc::new(Mutex::new(registry));
+    let lanes = Lanes::new(Arc::clone(&registry), clock, stop.clone(), farewell);
     let service = Service(Arc::new(Shared {
         config: ArcSwap::new(config),
         file,
-        registry_path: registry.path().to_owned(),
-        registry: Arc::new(Mutex::new(registry)),
+        registry_path,
+        registry,
         aws,
         clock,
         status: Mutex::new((status, Instant::now())),
@@ -340,6 +352,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         stop: stop.clone(),
         halt: CancellationToken::new(),
         by_hand: Arc::default(),
+        lanes,
         manager: ServiceManager::from_environment(),
         runtime: Handle::current(),
     }));
@@ -373,9 +386,11 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         "following {}",
         told.file.display(),
     );
+    service.0.lanes.follow(&service.config());
     service.0.manager.ready(&service.line());
     let following = follow::follow(&service, reloader, watch, hangup);
     dispatcher.run().await;
+    service.0.lanes.end().await;
     if let Some(clients) = clients {
         // It ends when the worker is told to stop; a fault of its own is no reason not to.
         let _ = clients.await;

@@ -20,8 +20,9 @@ impl Dispatcher {
         match mail {
             Mail::Swap(config, reply) => {
                 let done = self.swap(config).await.map_err(|error| error.to_string());
-                if done.is_err() {
-                    self.planned = false;
+                match &done {
+                    Ok(()) => self.service.0.lanes.follow(&self.service.config()),
+                    Err(_) => self.planned = false,
                 }
                 // Whoever asked may have gone.
                 let _ = reply.send(done);

@@ -1,0 +1,124 @@
+//! A delivery made ready to be sent, and what has to be known of it when it is over.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::prepare::prepare;
+use crate::config::InstanceChoice;
+use crate::notice::Notice;
+use crate::registry::{Attempted, Leased, Outgoing, Pinned, Reader, RegistryError};
+use crate::targets::{Delivery, Document, Specification, SpecificationFormat};
+
+/// A leased delivery; without anything to send where the target would learn nothing from it.
+#[derive(Debug)]
+pub(super) struct Parcel {
+    pub(super) sent: Sent,
+    pub(super) delivery: Option<Box<Delivery>>,
+}
+
+/// What is kept of a delivery while it is under way.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    pub(super) delivery_id: i64,
+    pub(super) attempt_id: i64,
+    pub(super) attempt: u64,
+    pub(super) first_attempt_at: DateTime<Utc>,
+    pub(super) key: String,
+    pub(super) event: String,
+    pub(super) api: Option<String>,
+}
+
+impl Sent {
+    /// The attempt, over.
+    pub(super) fn over(&self, outcome: Outgoing, status: Option<u16>, finished_at: DateTime<Utc>) -> Attempted {
+        Attempted { delivery_id: self.delivery_id, attempt_id: self.attempt_id, finished_at, status, outcome }
+    }
+}
+
+impl Parcel {
+    /// Makes a leased delivery ready. `documents` says whether the texts of specifications go with it.
+    pub(super) fn of(
+        registry: &Reader,
+        leased: Leased,
+        choice: InstanceChoice,
+        documents: bool,
+    ) -> Result<Self, RegistryError> {
+        let Leased { delivery_id, attempt_id, key, attempt, first_attempt_at, notice, told_specifications, .. } =
+            leased;
+        let api = notice.api.as_ref().map(|api| api.id());
+        let sent = Sent {
+            delivery_id,
+            attempt_id,
+            attempt,
+            first_attempt_at,
+            key: key.clone(),
+            event: notice.event.clone(),
+            api: api.as_ref().map(ToString::to_string),
+        };
+        let mut pinned = leased.specifications;
+        if pinned.is_empty() {
+            pinned = newest(registry, &notice)?;
+        }
+        let Some(notice) = prepare(notice, choice, &pinned, &told_specifications) else {
+            return Ok(Self { sent, delivery: None });
+        };
+        let mut specifications = Vec::with_capacity(pinned.len());
+        for (stage, pinned) in pinned {
+            specifications.push(specification(registry, stage, pinned, documents)?);
+        }
+        let undelivered_before = leased.undelivered_before;
+        let delivery = Delivery { delivery_id, key, attempt, notice, specifications, undelivered_before };
+        Ok(Self { sent, delivery: Some(Box::new(delivery)) })
+    }
+}
+
+/// What is known of the API's stages now, for what was queued before specifications went with it or whose export was given up.
+fn newest(registry: &Reader, notice: &Notice) -> Result<BTreeMap<String, Pinned>, RegistryError> {
+    let Some(api) = &notice.api else { return Ok(BTreeMap::new()) };
+    let known = registry.specifications(&api.id())?.into_iter();
+    let of_api = known.filter(|known| api.instances.iter().any(|instance| instance.stage == known.stage));
+    let pinned = of_api.filter_map(|known| {
+        let pinned = known.digest.map(Pinned::Digest).or_else(|| known.cause.map(Pinned::Cause))?;
+        Some((known.stage, pinned))
+    });
+    Ok(pinned.collect())
+}
+
+fn specification(
+    registry: &Reader,
+    stage: String,
+    pinned: Pinned,
+    documents: bool,
+) -> Result<Specification, RegistryError> {
+    let digest = match pinned {
+        Pinned::Cause(cause) => {
+            return Ok(Specification { stage, format: SpecificationFormat::OpenApi, document: Err(cause) });
+        }
+        Pinned::Digest(digest) => digest,
+    };
+    let format = |word: &str| {
+        if word == SpecificationFormat::AsyncApi.as_str() {
+            SpecificationFormat::AsyncApi
+        } else {
+            SpecificationFormat::OpenApi
+        }
+    };
+    let found = if documents {
+        registry.stored_document(&digest)?.map(|stored| {
+            let text: Arc<str> = stored.text.into();
+            (format(&stored.format), text.len() as u64, Some(text))
+        })
+    } else {
+        registry.stored_size(&digest)?.map(|(word, bytes)| (format(&word), bytes, None))
+    };
+    Ok(match found {
+        Some((format, bytes, text)) => Specification { stage, format, document: Ok(Document { digest, bytes, text }) },
+        None => Specification {
+            stage,
+            format: SpecificationFormat::OpenApi,
+            document: Err("its text is not in the registry any more".to_owned()),
+        },
+    })
+}
