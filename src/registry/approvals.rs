@@ -163,9 +163,11 @@ fn redeliver_one(
         Some((_, DeliveryState::Queued | DeliveryState::Leased, _)) => return Ok(Redelivery::Underway),
         Some((id, ..)) => {
             sql.prepare_cached(
-                "UPDATE deliveries SET state = 'queued', attempts = 0, next_attempt_at = ?2, last_error = NULL WHERE id = ?1",
+                "UPDATE deliveries SET state = 'queued', attempts = 0, first_attempt_at = NULL, next_attempt_at = ?2,
+                        last_error = NULL, export_until = ?3
+                 WHERE id = ?1",
             )?
-            .execute((id, At(now)))?;
+            .execute((id, At(now), At(now + outbox::EXPORT_WITHIN)))?;
             Redelivery::Again
         }
         None => {

@@ -171,7 +171,7 @@ pub(super) struct NewDelivery<'a> {
 }
 
 /// An event never waits longer for the specifications that go with it, whatever keeps them from being exported.
-const EXPORT_WITHIN: TimeDelta = TimeDelta::hours(6);
+pub(super) const EXPORT_WITHIN: TimeDelta = TimeDelta::hours(6);
 
 /// Writes a row that is due at once, or as soon as its specifications have been exported.
 pub(super) fn queue(sql: &Connection, new: &NewDelivery<'_>) -> rusqlite::Result<i64> {

@@ -3,6 +3,7 @@
 mod commits;
 #[cfg(debug_assertions)]
 mod crashing;
+mod delivering;
 mod due;
 mod figures;
 mod looking_up;

@@ -384,3 +384,6 @@ impl Lane {
 fn lost() -> Verdict {
     Verdict::Failed(Failure::passing("a fault of aboard itself ended the attempt; please report it"))
 }
+
+#[cfg(test)]
+mod tests;
