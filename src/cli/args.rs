@@ -1,5 +1,6 @@
 //! The command line as it is typed.
 
+mod delivery;
 mod editing;
 mod iam;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::inventory::ScopeState;
 
+pub use delivery::{Deliveries, DeliveryAction, Retry, Targets};
 pub use editing::{AddConnection, Connection, Private, Schedule, ScheduleKeys, SetSchedule};
 pub use iam::{Documents, Iam, IamFormat, Trusted};
 
@@ -43,7 +45,7 @@ pub struct Global {
     /// Registry file, instead of the one that the schedule file names.
     #[arg(long, global = true, env = "ABOARD_REGISTRY", value_name = "FILE", help_heading = "Global options")]
     pub registry: Option<PathBuf>,
-    /// Form of what is printed on standard output; csv for apis, audit, coverage, runs and connection list.
+    /// Form of what is printed on standard output; csv for apis, audit, coverage, deliveries, runs and connection list.
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Text, value_name = "FORM", help_heading = "Global options")]
     pub output: Format,
     /// Form of the log on standard error.
@@ -149,6 +151,11 @@ pub enum Command {
     /// List when each account and region was last seen whole, and what stands in the way.
     #[command(after_help = COVERAGE_CODES)]
     Coverage(Coverage),
+    /// List the outbox: what targets were told, what waits, and what was given up.
+    Deliveries(Deliveries),
+    /// List, try and bring back the targets.
+    #[command(subcommand)]
+    Targets(Targets),
     /// Show and change when connections run by themselves.
     #[command(subcommand)]
     Schedule(Schedule),

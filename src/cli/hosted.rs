@@ -10,13 +10,13 @@ use super::args::{Cli, Command};
 use super::desk::Desk;
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::{approve, iam, ignore, pause, test, walk};
+use super::{approve, deliveries, iam, ignore, pause, targets, test, walk};
 use crate::worker::control::{Call, Client};
 use crate::worker::service::{Commands, ReloadTrigger, Service};
 
 /// Whether a command ends cleanly when it is interrupted; the others end at once.
 pub(super) fn ends_cleanly(command: &Command) -> bool {
-    matches!(command, Command::Discover(_) | Command::Onboard(_))
+    matches!(command, Command::Discover(_) | Command::Onboard(_) | Command::Deliveries(_))
 }
 
 /// Carries such a command out, wherever its desk stands.
@@ -34,6 +34,8 @@ pub(super) async fn carry_out<W: Write>(
         Command::Unignore { api } => ignore::unignore(desk, api, output),
         Command::Pause(pause) => pause::pause(desk, pause, output),
         Command::Iam(asked) => iam::iam(desk, asked, output).await,
+        Command::Deliveries(asked) => deliveries::retry(desk, asked, output).await,
+        Command::Targets(asked) => targets::targets(desk, asked, output).await,
         Command::Resume(which) => pause::resume(desk, which, output),
         _ => Err(Failure::usage("the worker carries out no such command")),
     }

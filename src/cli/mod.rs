@@ -11,6 +11,7 @@ mod client;
 mod confirm;
 mod connection;
 mod coverage;
+mod deliveries;
 mod desk;
 mod diff;
 mod due;
@@ -43,6 +44,7 @@ mod signals;
 mod start;
 mod summary;
 mod support;
+mod targets;
 mod test;
 mod upcoming;
 mod walk;
@@ -56,7 +58,7 @@ use tokio::runtime::Runtime;
 
 pub use exit::{Exit, Failure};
 
-use args::{Cli, Command, Format};
+use args::{Cli, Command, Format, Targets};
 use desk::Desk;
 use logging::Usual;
 use output::Output;
@@ -138,6 +140,7 @@ fn has_csv(command: &Command) -> bool {
         Command::Apis(_)
             | Command::Audit(_)
             | Command::Coverage(_)
+            | Command::Deliveries(args::Deliveries { id: None, action: None, .. })
             | Command::Runs { id: None, .. }
             | Command::Connection(args::Connection::List)
     )
@@ -153,7 +156,7 @@ async fn carry_out<W: Write>(
     // Before anything is done: a command that was refused must not have changed anything.
     if global.output == Format::Csv && !has_csv(command) {
         return Err(Failure::usage(
-            "only lists can be printed as csv: apis, audit, coverage, connection list, and runs without a number",
+            "only lists can be printed as csv: apis, audit, coverage, connection list, and deliveries and runs without a number",
         )
         .hint("use -o text or -o json"));
     }
@@ -167,6 +170,8 @@ async fn carry_out<W: Write>(
         Command::Explain { api } => explain::explain(global, api, output),
         Command::Runs { id, connection, limit } => runs::runs(global, *id, connection.as_deref(), *limit, output),
         Command::Coverage(asked) => coverage::coverage(global, asked, output),
+        Command::Deliveries(asked) if asked.action.is_none() => deliveries::list(global, asked, output),
+        Command::Targets(Targets::List) => targets::list(global, output),
         Command::Schedule(action) => schedule::schedule(global, action, output).await,
         Command::Connection(action) => connection::connection(global, action, output).await,
         // Who assumes a role is asked with the worker's credentials where there is a worker.

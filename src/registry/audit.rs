@@ -32,11 +32,17 @@ pub enum AuditAction {
     Resumed,
     /// The clock had been wrong, and what was written under it was taken back.
     ClockCorrected,
+    /// Deliveries are sent again.
+    DeliveryRetried,
+    /// A target that its receiver had switched off is told again.
+    TargetEnabled,
+    /// Entries that a target had already were taken over.
+    TargetAdopted,
 }
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Reloaded,
         Self::ReloadRejected,
         Self::Edited,
@@ -47,6 +53,9 @@ impl AuditAction {
         Self::Paused,
         Self::Resumed,
         Self::ClockCorrected,
+        Self::DeliveryRetried,
+        Self::TargetEnabled,
+        Self::TargetAdopted,
     ];
 
     /// The word used in JSON and in the registry.
@@ -63,6 +72,9 @@ impl AuditAction {
             Self::Paused => "paused",
             Self::Resumed => "resumed",
             Self::ClockCorrected => "clock_corrected",
+            Self::DeliveryRetried => "delivery_retried",
+            Self::TargetEnabled => "target_enabled",
+            Self::TargetAdopted => "target_adopted",
         }
     }
 

@@ -10,8 +10,8 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 
 use super::outbox::{self, DeliveryState};
-use super::values::{self, At, counted, to_json, whole_millis, word};
-use super::{Reader, Registry, RegistryError, RegistryErrorKind};
+use super::values::{self, At, counted, whole_millis};
+use super::{Reader, Registry, RegistryError};
 use crate::config::Event;
 use crate::notice::Notice;
 
@@ -109,15 +109,6 @@ pub struct AttemptRow {
     pub error: Option<String>,
 }
 
-/// Why a target gets nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Disabled {
-    /// What its receiver said, one sentence.
-    pub reason: String,
-    /// Since when.
-    pub at: DateTime<Utc>,
-}
-
 /// What is due: nothing that waits for an export, and of each API only the oldest event that is not over.
 pub(super) const DUE: &str = "state = 'queued' AND target = ?1 AND ifnull(export_until <= ?2, 1)
     AND NOT EXISTS (SELECT 1 FROM disabled_targets o WHERE o.target = ?1)
@@ -197,130 +188,7 @@ impl Registry {
             Ok(())
         })
     }
-
-    /// Has a delivery that was given up sent again at once, from its first attempt. Answers whether there was one to retry.
-    ///
-    /// # Errors
-    /// `UnknownDelivery`, and what SQLite and the disk may refuse.
-    pub fn retry_delivery(&mut self, delivery_id: i64, now: DateTime<Utc>) -> Result<DeliveryState, RegistryError> {
-        let now = whole_millis(now);
-        self.write(|sql| {
-            let mut statement = sql.prepare_cached("SELECT state FROM deliveries WHERE id = ?1")?;
-            let state = statement.query_row([delivery_id], |row| word(row, 0, DeliveryState::parse)).optional()?;
-            let state = state.ok_or(RegistryErrorKind::UnknownDelivery { delivery_id })?;
-            if !matches!(state, DeliveryState::Leased | DeliveryState::Collected | DeliveryState::Summarised) {
-                sql.prepare_cached(AGAIN)?.execute((delivery_id, At(now)))?;
-            }
-            Ok(state)
-        })
-    }
-
-    /// Has every delivery that was given up sent again at once, of one target or of all. Answers how many.
-    ///
-    /// # Errors
-    /// What SQLite and the disk may refuse.
-    pub fn retry_dead(&mut self, target: Option<&str>, now: DateTime<Utc>) -> Result<u64, RegistryError> {
-        let now = whole_millis(now);
-        self.write(|sql| {
-            let mut statement = sql.prepare_cached(
-                "SELECT id FROM deliveries WHERE state IN ('dead', 'ambiguous') AND (?1 IS NULL OR target = ?1) ORDER BY id",
-            )?;
-            let dead: Vec<i64> = statement.query_map([target], |row| row.get(0))?.collect::<Result<_, _>>()?;
-            for id in &dead {
-                sql.prepare_cached(AGAIN)?.execute((id, At(now)))?;
-            }
-            Ok(dead.len() as u64)
-        })
-    }
-
-    /// Switches a target off, or notes that it still is.
-    ///
-    /// # Errors
-    /// What SQLite and the disk may refuse.
-    pub fn disable_target(&mut self, target: &str, reason: &str, now: DateTime<Utc>) -> Result<(), RegistryError> {
-        self.write(|sql| {
-            sql.execute(
-                "INSERT INTO disabled_targets (target, reason, at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-                (target, reason, At(whole_millis(now))),
-            )?;
-            Ok(())
-        })
-    }
-
-    /// Switches a target on again; what waited for it is due at once and begins a new series of attempts. Answers whether it was off.
-    ///
-    /// # Errors
-    /// What SQLite and the disk may refuse.
-    pub fn enable_target(&mut self, target: &str, now: DateTime<Utc>) -> Result<bool, RegistryError> {
-        self.write(|sql| {
-            let was = sql.execute("DELETE FROM disabled_targets WHERE target = ?1", [target])? > 0;
-            if was {
-                sql.execute(
-                    "UPDATE deliveries SET attempts = 0, first_attempt_at = NULL, next_attempt_at = ?2
-                     WHERE target = ?1 AND state = 'queued'",
-                    (target, At(whole_millis(now))),
-                )?;
-            }
-            Ok(was)
-        })
-    }
-
-    /// Hands everything of a target over to its new name. Answers whether there was anything.
-    ///
-    /// # Errors
-    /// What SQLite and the disk may refuse.
-    pub fn rename_target(&mut self, from: &str, to: &str) -> Result<bool, RegistryError> {
-        let tables = ["told", "deliveries", "told_specifications", "kept", "disabled_targets"];
-        let any = self.reader.read(|sql| {
-            let mut any = false;
-            for table in tables {
-                let exists = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE target = ?1)");
-                any |= sql.query_row(&exists, [from], |row| row.get::<_, bool>(0))?;
-            }
-            Ok(any)
-        })?;
-        if !any {
-            return Ok(false);
-        }
-        self.write(|sql| {
-            for table in tables {
-                // What the new name knows already is newer.
-                sql.execute(&format!("UPDATE OR IGNORE {table} SET target = ?2 WHERE target = ?1"), (from, to))?;
-                if table != "deliveries" {
-                    sql.execute(&format!("DELETE FROM {table} WHERE target = ?1"), [from])?;
-                }
-            }
-            Ok(true)
-        })
-    }
-
-    /// Keeps what a target wants to remember of an API, or of itself; `None` forgets.
-    ///
-    /// # Errors
-    /// `UnknownApi`, and what SQLite and the disk may refuse.
-    pub fn keep(
-        &mut self,
-        target: &str,
-        api: Option<&crate::inventory::ApiId>,
-        value: Option<&serde_json::Value>,
-    ) -> Result<(), RegistryError> {
-        self.write(|sql| {
-            let row = api.map_or(Ok(0), |api| super::history::row_of(sql, api))?;
-            match value {
-                Some(value) => sql.execute(
-                    "INSERT OR REPLACE INTO kept (target, api, value) VALUES (?1, ?2, ?3)",
-                    (target, row, to_json(value)?),
-                )?,
-                None => sql.execute("DELETE FROM kept WHERE target = ?1 AND api = ?2", (target, row))?,
-            };
-            Ok(())
-        })
-    }
 }
-
-const AGAIN: &str =
-    "UPDATE deliveries SET state = 'queued', attempts = 0, first_attempt_at = NULL, next_attempt_at = ?2,
-    last_error = NULL WHERE id = ?1";
 
 fn lease(sql: &Connection, target: &str, row: &Row<'_>, now: DateTime<Utc>) -> rusqlite::Result<Leased> {
     let (delivery_id, attempt) = (row.get(0)?, counted(row, 2)? + 1);
@@ -446,19 +314,6 @@ impl Reader {
         })
     }
 
-    /// The targets that are switched off.
-    ///
-    /// # Errors
-    /// What SQLite and the disk may refuse.
-    pub fn disabled_targets(&self) -> Result<BTreeMap<String, Disabled>, RegistryError> {
-        self.read(|sql| {
-            let mut statement = sql.prepare_cached("SELECT target, reason, at FROM disabled_targets")?;
-            let rows = statement
-                .query_map([], |row| Ok((row.get(0)?, Disabled { reason: row.get(1)?, at: row.get::<_, At>(2)?.0 })))?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
-    }
-
     /// Every attempt of a delivery, oldest first.
     ///
     /// # Errors
@@ -478,22 +333,6 @@ impl Reader {
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
-        })
-    }
-
-    /// What a target keeps of an API, or of itself.
-    ///
-    /// # Errors
-    /// `UnknownApi`, and what SQLite and the disk may refuse.
-    pub fn kept(
-        &self,
-        target: &str,
-        api: Option<&crate::inventory::ApiId>,
-    ) -> Result<Option<serde_json::Value>, RegistryError> {
-        self.read(|sql| {
-            let row = api.map_or(Ok(0), |api| super::history::row_of(sql, api))?;
-            let mut statement = sql.prepare_cached("SELECT value FROM kept WHERE target = ?1 AND api = ?2")?;
-            Ok(statement.query_row((target, row), |row| values::json(row, 0)).optional()?)
         })
     }
 }

@@ -32,12 +32,14 @@ mod place;
 mod reference;
 mod retention;
 mod retries;
+mod retrying;
 mod rows;
 mod runs;
 mod schema;
 mod specifications;
 mod status;
 mod tally;
+mod targets;
 #[cfg(test)]
 mod testing;
 mod timeline;
@@ -60,7 +62,7 @@ pub use audit::{AuditAction, AuditEntry, AuditFilter, AuditRow};
 pub use commit::{Commit, CommitScope, Committed};
 #[cfg(debug_assertions)]
 pub use crash::arm_crash;
-pub use delivering::{AttemptRow, Attempted, Disabled, Leased, Outgoing, Pinned};
+pub use delivering::{AttemptRow, Attempted, Leased, Outgoing, Pinned};
 pub use due::{DueFilter, DueId, DueRow, NewFate, OpenDue, ScheduleState};
 pub use error::{RegistryError, RegistryErrorKind};
 pub use figures::{Backlog, EndedRun, SettledDue};
@@ -80,6 +82,7 @@ pub use schema::supported_version;
 pub use specifications::{Exported, ExportedDocument, FailedExport, SpecificationRow, StoredDocument, WantedExport};
 pub use status::{ScopeStatus, WholeLook};
 pub use tally::Tally;
+pub use targets::Disabled;
 pub use timeline::{Happening, Mark, TimelineFilter};
 
 use schema::Found;

@@ -94,6 +94,10 @@ pub struct DeliveryRow {
     pub next_attempt_at: Option<DateTime<Utc>>,
     /// What the last one failed of.
     pub last_error: Option<String>,
+    /// What the target said of it.
+    pub note: Option<String>,
+    /// Until when it waits for the export of its specifications; absent where it does not.
+    pub export_until: Option<DateTime<Utc>>,
     /// When it was written.
     pub created_at: DateTime<Utc>,
     /// By which connection.
@@ -113,6 +117,10 @@ pub struct DeliveryFilter {
     pub target: Option<String>,
     /// Of this API.
     pub api: Option<ApiId>,
+    /// Only those before this number.
+    pub before: Option<i64>,
+    /// Only this one.
+    pub delivery_id: Option<i64>,
     /// No more than this many, newest first.
     pub limit: Option<usize>,
 }
@@ -209,10 +217,12 @@ impl Reader {
         self.read(|sql| {
             let mut statement = sql.prepare_cached(
                 "SELECT d.id, d.key, d.target, d.event, d.revision, d.state, d.attempts, d.next_attempt_at, d.last_error,
-                        d.created_at, d.connection, d.run_id, d.payload, a.partition, a.account_id, a.region, a.api_id
+                        d.created_at, d.connection, d.run_id, d.payload, a.partition, a.account_id, a.region, a.api_id,
+                        d.note, d.export_until
                  FROM deliveries d LEFT JOIN apis a ON a.id = d.api
                  WHERE (?1 IS NULL OR d.state = ?1) AND (?2 IS NULL OR d.target = ?2)
                    AND (?3 IS NULL OR (a.partition = ?3 AND a.account_id = ?4 AND a.region = ?5 AND a.api_id = ?6))
+                   AND (?8 IS NULL OR d.id < ?8) AND (?9 IS NULL OR d.id = ?9)
                  ORDER BY d.id DESC LIMIT ?7",
             )?;
             let api = filter.api.as_ref();
@@ -224,6 +234,8 @@ impl Reader {
                 api.map(|api| &api.region),
                 api.map(|api| &api.api_id),
                 filter.limit.map_or(-1, |limit| values::count(limit as u64)),
+                filter.before,
+                filter.delivery_id,
             );
             let rows = statement.query_map(parameters, delivery)?;
             Ok(rows.collect::<Result<_, _>>()?)
@@ -250,6 +262,8 @@ fn delivery(row: &rusqlite::Row<'_>) -> rusqlite::Result<DeliveryRow> {
         attempts: values::counted(row, 6)?,
         next_attempt_at: values::time(row, 7)?,
         last_error: row.get(8)?,
+        note: row.get(17)?,
+        export_until: values::time(row, 18)?,
         created_at: row.get::<_, At>(9)?.0,
         connection: row.get(10)?,
         run_id: row.get(11)?,

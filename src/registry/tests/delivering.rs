@@ -92,12 +92,12 @@ fn what_was_given_up_releases_the_next_event_of_its_api_which_says_so() {
     assert_eq!((gone.notice.event.as_str(), gone.undelivered_before), ("api.gone", 1));
     record(&mut bench, &gone, 3, delivered());
 
-    assert_eq!(bench.registry.retry_dead(Some("specs"), hour(4)).unwrap(), 0);
-    assert_eq!(bench.registry.retry_dead(None, hour(4)).unwrap(), 1);
+    assert_eq!(bench.registry.retry_dead(Some("specs"), "ada", hour(4)).unwrap(), 0);
+    assert_eq!(bench.registry.retry_dead(None, "ada", hour(4)).unwrap(), 1);
     let retried = lease(&mut bench, 4).remove(0);
     assert_eq!((retried.attempt, retried.first_attempt_at), (1, hour(4)), "a new series");
     assert_eq!(retried.key, onboarded.key, "under the same key");
-    let unknown = bench.registry.retry_delivery(99, hour(4)).unwrap_err();
+    let unknown = bench.registry.retry_delivery(99, "ada", hour(4)).unwrap_err();
     assert!(unknown.to_string().contains("knows no delivery 99"), "{unknown}");
 }
 
@@ -189,8 +189,8 @@ fn a_target_that_is_switched_off_keeps_what_waits_and_begins_anew_when_it_is_on_
     let off = bench.registry.disabled_targets().unwrap();
     assert_eq!(off["catalog"], Disabled { reason: "410 Gone".to_owned(), at: hour(0) });
 
-    assert!(bench.registry.enable_target("catalog", hour(100)).unwrap());
-    assert!(!bench.registry.enable_target("catalog", hour(100)).unwrap());
+    assert!(bench.registry.enable_target("catalog", "ada", hour(100)).unwrap());
+    assert!(!bench.registry.enable_target("catalog", "ada", hour(100)).unwrap());
     let leased = lease(&mut bench, 100).remove(0);
     assert_eq!((leased.attempt, leased.first_attempt_at), (1, hour(100)));
 }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::lane::{Ending, Lane, Until};
 use crate::config::{Config, Target as Settings};
+use crate::notice::Notice;
 use crate::registry::{RegistryError, Tally};
 use crate::targets::{self, Setup};
 use crate::worker::book::{SharedRegistry, Shelf, away, lock};
@@ -222,4 +223,23 @@ impl Lanes {
             }
         }
     }
+}
+
+/// Tries a target with a marked test event; nothing is written down.
+///
+/// # Errors
+/// What stands in the way.
+pub async fn test(config: &Config, target: &Settings, now: DateTime<Utc>) -> Result<String, targets::Failure> {
+    let notice = Notice {
+        event: "aboard.test".to_owned(),
+        occurred_at: now,
+        target: target.name.clone(),
+        connection: "test".to_owned(),
+        run_id: None,
+        revision: 1,
+        api: None,
+        instances: Vec::new(),
+        run: None,
+    };
+    targets::open(target, &setup(config))?.test(&notice).await
 }

@@ -16,4 +16,4 @@ mod memory;
 mod parcel;
 mod prepare;
 
-pub use courier::{Courier, Lanes, mark};
+pub use courier::{Courier, Lanes, mark, test};

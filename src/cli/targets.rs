@@ -1,0 +1,126 @@
+//! `targets`: what they are, whether they work, and bringing one back.
+
+use std::io::Write;
+use std::sync::{Arc, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::args::{Format, Global, Targets};
+use super::desk::Desk;
+use super::exit::{Exit, Failure, gave_up};
+use super::output::{Output, one_line, when};
+use super::{naming, setup, summary};
+use crate::clock;
+use crate::config::Target;
+use crate::registry::{Reader, RegistryError};
+use crate::worker::{Shelf, delivery, documents};
+
+/// Lists the file's targets; the registry need not be there yet.
+pub(super) fn list<W: Write>(global: &Global, output: &mut Output<W>) -> Result<Exit, Failure> {
+    let loaded = setup::load_and_warn(global)?;
+    let registry = setup::open_to_read(global).ok();
+    let (mut rows, mut entries) = (Vec::new(), Vec::new());
+    for target in loaded.config.targets.values() {
+        let (disabled, counts) = match &registry {
+            Some(registry) => standing(registry, target)?,
+            None => (None, Vec::new()),
+        };
+        let counts: Vec<(&str, u64)> = counts.iter().map(|(state, count)| (state.as_str(), *count)).collect();
+        let state = match &disabled {
+            Some(off) => format!("switched off {}: {}", when(off.at), one_line(&off.reason)),
+            None => "on".to_owned(),
+        };
+        let sums: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        let events: Vec<&str> = target.events.iter().map(|event| event.as_str()).collect();
+        entries.push(documents::target(target, disabled.as_ref(), &counts));
+        rows.push(vec![
+            target.name.clone(),
+            documents::target_kind(&target.kind).to_owned(),
+            state,
+            sums.join(", "),
+            events.join(" "),
+        ]);
+    }
+    match global.output {
+        Format::Json => output.json(&entries)?,
+        Format::Text | Format::Csv if rows.is_empty() => {
+            super::say(&format!("{} names no targets", loaded.file.display()));
+        }
+        Format::Text | Format::Csv => output.table(&["TARGET", "KIND", "STATE", "DELIVERIES", "EVENTS"], rows)?,
+    }
+    Ok(Exit::Done)
+}
+
+type Standing = (Option<crate::registry::Disabled>, Vec<(String, u64)>);
+
+fn standing(registry: &Reader, target: &Target) -> Result<Standing, RegistryError> {
+    let disabled = registry.disabled_targets()?.remove(&target.name);
+    let counts = registry.backlog()?.deliveries.into_iter();
+    let of_target = counts.filter(|((name, _), _)| *name == target.name);
+    Ok((disabled, of_target.map(|((_, state), count)| (state, count)).collect()))
+}
+
+/// What is the worker's where there is one.
+pub(super) async fn targets<W: Write>(desk: &Desk, asked: &Targets, output: &mut Output<W>) -> Result<Exit, Failure> {
+    match asked {
+        Targets::List => Err(Failure::usage("the worker carries out no such command")),
+        Targets::Test { name } => test(desk, name, output).await,
+        Targets::Enable { name } => enable(desk, name, output).await,
+        Targets::Adopt { name, dry_run } => adopt(desk, name, *dry_run, output).await,
+    }
+}
+
+async fn test<W: Write>(desk: &Desk, name: &str, output: &mut Output<W>) -> Result<Exit, Failure> {
+    let loaded = desk.load()?;
+    let target = loaded.config.targets.get(name).ok_or_else(|| naming::no_target(&loaded.config, name))?;
+    let tried = delivery::test(&loaded.config, target, clock::now()).await;
+    let (passed, said) = match &tried {
+        Ok(said) => (true, said.clone()),
+        Err(failure) => (false, failure.message.clone()),
+    };
+    match desk.global.output {
+        Format::Json => output.json(&json!({ "target": name, "passed": passed, "message": said }))?,
+        Format::Text | Format::Csv => {
+            let word = if passed { "works" } else { "failed" };
+            output.line(&format!("{name}: {word}: {}", one_line(&said)))?;
+        }
+    }
+    Ok(if passed { Exit::Done } else { Exit::Failed })
+}
+
+async fn enable<W: Write>(desk: &Desk, name: &str, output: &mut Output<W>) -> Result<Exit, Failure> {
+    let loaded = desk.load()?;
+    if !loaded.config.targets.contains_key(name) {
+        return Err(naming::no_target(&loaded.config, name));
+    }
+    let registry = desk.registry(Some(&loaded))?;
+    let context = desk.context(&loaded.config, Shelf::Write(Arc::clone(&registry))).await?;
+    let before = delivery::mark(&context).await?;
+    let was_off = {
+        let mut registry = registry.lock().unwrap_or_else(PoisonError::into_inner);
+        registry.enable_target(name, &desk.actor, clock::now())?
+    };
+    let mut targets = std::collections::BTreeMap::new();
+    if was_off {
+        for connection in loaded.config.connections.keys() {
+            let mut tallies = context.courier.first_attempts(&context, connection, before).await?;
+            if let Some(tally) = tallies.remove(name) {
+                targets.insert(name.to_owned(), tally);
+            }
+        }
+    }
+    let said = if was_off { "switched on again" } else { "was on" };
+    match desk.global.output {
+        Format::Json => output.json(&json!({ "target": name, "was_off": was_off, "targets": targets }))?,
+        Format::Text | Format::Csv => {
+            output.line(&format!("{name}: {said}"))?;
+            summary::targets(&targets, output)?;
+        }
+    }
+    Ok(if gave_up(&targets) { Exit::Partly } else { Exit::Done })
+}
+
+async fn adopt<W: Write>(desk: &Desk, name: &str, dry_run: bool, output: &mut Output<W>) -> Result<Exit, Failure> {
+    let _ = (desk, dry_run, output, Value::Null);
+    Err(Failure::failed(format!("targets of {name}'s kind adopt nothing")))
+}
