@@ -150,6 +150,7 @@ pub(crate) fn look_into(
         calls: look.calls,
         throttled: look.throttled,
         notes: &look.notes,
+        digests: &BTreeSet::new(),
         approved_by: None,
     };
     let done = registry.commit_scope(&commit, now).unwrap();

@@ -39,6 +39,8 @@ pub struct CommitScope<'a> {
     pub throttled: u64,
     /// What could not be read but was not needed.
     pub notes: &'a [String],
+    /// Targets that get a run's events in one message at its end.
+    pub digests: &'a BTreeSet<String>,
     /// Who approved what the plan registers, where it was held back before.
     pub approved_by: Option<&'a str>,
 }
@@ -199,7 +201,13 @@ fn write_messages(
             let action = outbox::action(message);
             outbox::queue(
                 sql,
-                &NewDelivery { api: row, id: &entry.api.id, action: &action, payload: &payload, collected: false },
+                &NewDelivery {
+                    api: row,
+                    id: &entry.api.id,
+                    action: &action,
+                    payload: &payload,
+                    collected: commit.digests.contains(target),
+                },
             )?;
             queued += 1;
         }

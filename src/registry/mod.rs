@@ -9,6 +9,7 @@
 //!
 //! [`Reader`] can only look; [`Registry`] is a reader that can write as well.
 
+mod announcing;
 mod apis;
 mod approvals;
 mod audit;
@@ -56,6 +57,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 pub use crate::document::ApiDocument;
+pub use announcing::Announcement;
 pub use apis::{ApiFilter, ApiPlace, ConnectionDecision};
 pub use approvals::Redelivered;
 pub use audit::{AuditAction, AuditEntry, AuditFilter, AuditRow};

@@ -14,6 +14,7 @@ use crate::inventory::{
 };
 use crate::plan::{Plan, Rules, plan};
 
+pub(super) static NO_DIGESTS: BTreeSet<String> = BTreeSet::new();
 pub(super) const ACCOUNT: &str = "111122223333";
 
 /// A registry that vanishes with the test.
@@ -117,6 +118,7 @@ pub(super) fn commit<'a>(
         calls: 3,
         throttled: 0,
         notes: &[],
+        digests: &NO_DIGESTS,
         approved_by: None,
     }
 }

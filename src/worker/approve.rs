@@ -37,13 +37,15 @@ pub fn approve(
     let mut approval = Approval { run_id: None, counts: Counts::default(), deliveries: 0, apis: Vec::new() };
     let Some(claim) = book::claim_approval(&mut registry, connection, by, now)? else { return Ok(approval) };
     approval.run_id = claim.run_id;
-    let rules = Rules::of(connection, &config.targets);
-    let done = commit_all(&mut registry, &mut approval, connection, &rules, by, now);
+    let done = commit_all(&mut registry, &mut approval, config, connection, by, now);
     let error = done.as_ref().err().map(super::run::registry_error);
     let outcome = if error.is_none() { Outcome::Succeeded } else { Outcome::Failed };
     if let Some(run_id) = claim.run_id {
         let finished = registry.finish_run(run_id, outcome, &approval.counts, error.as_ref(), now);
         finished.map_err(|error| super::run::registry_error(&error))?;
+        let summed =
+            super::announcing::sum_up(&mut registry, config, connection, run_id, &approval.counts, outcome, now);
+        approval.deliveries += summed.map_err(|error| super::run::registry_error(&error))?;
     }
     error.map_or(Ok(approval), Err)
 }
@@ -51,18 +53,19 @@ pub fn approve(
 fn commit_all(
     registry: &mut Registry,
     approval: &mut Approval,
+    config: &Config,
     connection: &Connection,
-    rules: &Rules,
     by: &str,
     now: DateTime<Utc>,
 ) -> Result<(), RegistryError> {
+    let (rules, digests) = (Rules::of(connection, &config.targets), super::book::digests(config));
     loop {
         // What another process changed since it was read is read again; what was committed awaits nothing any more.
         let awaiting = registry.awaiting(&connection.name)?;
         let mut stale = false;
         for (scope, known) in awaiting.into_iter().filter(|(scope, _)| holding::names(connection, scope)) {
             let look = remembered(&scope, &known);
-            let plan = plan(&look, &known, rules, now);
+            let plan = plan(&look, &known, &rules, now);
             let commit = CommitScope {
                 run_id: approval.run_id.unwrap_or_default(),
                 connection: &connection.name,
@@ -73,6 +76,7 @@ fn commit_all(
                 calls: 0,
                 throttled: 0,
                 notes: &[],
+                digests: &digests,
                 approved_by: Some(by),
             };
             match registry.commit_scope(&commit, now)? {

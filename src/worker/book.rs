@@ -106,6 +106,8 @@ pub(super) struct ScopeCommit {
     pub(super) calls: u64,
     pub(super) throttled: u64,
     pub(super) notes: Vec<String>,
+    /// Targets that get a run's events in one message.
+    pub(super) digests: Arc<BTreeSet<String>>,
 }
 
 /// How a run ended.
@@ -131,7 +133,7 @@ impl Book {
     }
 
     /// Writes something, away from the asynchronous threads; `None` where there is no registry to write to.
-    async fn with<T: Send + 'static>(
+    pub(super) async fn with<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Registry) -> Result<T, RegistryError> + Send + 'static,
     ) -> Result<Option<T>, RegistryError> {
@@ -278,6 +280,7 @@ impl Book {
                     calls: scope.calls,
                     throttled: scope.throttled,
                     notes: &scope.notes,
+                    digests: &scope.digests,
                     approved_by: None,
                 };
                 let done = registry.commit_scope(&commit, now)?;
@@ -351,6 +354,11 @@ impl Book {
         let queued = self.with(move |registry| registry.redeliver(&target, &events, &connection, &by, now)).await?;
         Ok(queued.map_or(0, |queued| queued.first + queued.again))
     }
+}
+
+/// The targets that get a run's events in one message at its end.
+pub(super) fn digests(config: &Config) -> BTreeSet<String> {
+    config.targets.values().filter(|target| target.digest).map(|target| target.name.clone()).collect()
 }
 
 /// Runs what blocks where blocking is allowed.

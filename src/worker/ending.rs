@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::announcing::announce;
 use super::book::Ended;
 use super::context::Request;
 use super::expected;
@@ -105,8 +106,9 @@ impl Run {
             Outcome::Interrupted => None,
             _ => self.notice.take().or_else(|| self.left_waiting(awaiting)),
         };
-        RunReport {
-            connection: self.connection.name,
+        let everywhere = self.looked_everywhere();
+        let mut report = RunReport {
+            connection: self.connection.name.clone(),
             run_id: self.claim.run_id,
             trigger: if self.claim.resumes.is_some() { Trigger::Resume } else { self.request.trigger },
             outcome,
@@ -122,7 +124,21 @@ impl Run {
             awaiting,
             notice,
             warnings,
+        };
+        let announced =
+            announce(&self.book, &self.context.config, &self.connection, &report, everywhere, finished_at).await;
+        match announced {
+            Ok(messages) => report.deliveries += messages,
+            Err(error) => tracing::error!(target: LOG, "targets cannot be told of the run: {error}"),
         }
+        self.context.courier.kick();
+        report
+    }
+
+    /// Whether it was to look at all that is in scope, or once more at all that had failed.
+    fn looked_everywhere(&self) -> bool {
+        let Request { account, region, apis, .. } = &self.request;
+        account.is_none() && region.is_none() && apis.is_empty()
     }
 
     /// What is to be said about the known holes of the file: those that are past, and, where everything was come to, those that nothing

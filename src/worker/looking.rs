@@ -91,6 +91,8 @@ pub(super) struct Brief {
     pub(super) stages: BTreeSet<String>,
     /// Whether what would be registered waits until everything is planned, as it may be too much or is chosen from.
     pub(super) waits: bool,
+    /// Targets that get the run's events in one message.
+    pub(super) digests: Arc<BTreeSet<String>>,
     /// Scopes that an interrupted run committed before.
     pub(super) done: BTreeSet<Scope>,
     /// What was known of the connection's accounts before.

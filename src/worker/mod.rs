@@ -1,5 +1,6 @@
 //! Runs: what joins discovery, the plan and the registry. Nothing else wires the edges together.
 
+mod announcing;
 mod approve;
 mod book;
 mod closed;

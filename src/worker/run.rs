@@ -231,6 +231,7 @@ impl Run {
             apis: self.request.apis.clone(),
             stages: self.request.stages.clone(),
             waits: self.waits(),
+            digests: Arc::new(super::book::digests(&self.context.config)),
             done: self.claim.done.clone(),
             standing,
         })
@@ -392,6 +393,7 @@ impl Run {
                 calls: planned.look.calls,
                 throttled: planned.look.throttled,
                 notes: planned.look.notes.clone(),
+                digests: Arc::clone(&brief.digests),
             };
             let (scope, done) = self.book.commit(scope, now).await?;
             planned.plan = scope.plan;

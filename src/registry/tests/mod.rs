@@ -1,5 +1,6 @@
 //! What the registry promises, at the level of its public functions.
 
+mod announcing;
 mod commits;
 #[cfg(debug_assertions)]
 mod crashing;

@@ -107,6 +107,7 @@ impl Bench {
             calls: 1,
             throttled: 0,
             notes: &[],
+            digests: &BTreeSet::new(),
             approved_by: None,
         };
         assert!(matches!(self.registry.commit_scope(&commit, hour(hours)).unwrap(), Commit::Done(_)));

@@ -118,6 +118,7 @@ fn shop(apis: usize, retry: Retry, target: Scripted) -> Shop {
         calls: 1,
         throttled: 0,
         notes: &[],
+        digests: &BTreeSet::new(),
         approved_by: None,
     };
     registry.commit_scope(&commit, now).unwrap();
