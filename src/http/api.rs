@@ -41,6 +41,12 @@ pub(super) async fn runs(State(site): State<Arc<Site>>, uri: Uri) -> Result<Resp
     Ok(answer::listing(site.ask(Kind::List, move |backend| backend.runs(&wanted)).await??, &uri))
 }
 
+/// `GET /api/v1/deliveries`.
+pub(super) async fn deliveries(State(site): State<Arc<Site>>, uri: Uri) -> Result<Response, Problem> {
+    let wanted = Query::of(&uri, &query::OF_DELIVERIES)?.deliveries()?;
+    Ok(answer::listing(site.ask(Kind::List, move |backend| backend.deliveries(&wanted)).await??, &uri))
+}
+
 /// `GET /api/v1/coverage`.
 pub(super) async fn coverage(State(site): State<Arc<Site>>, uri: Uri) -> Result<Response, Problem> {
     let wanted = Query::of(&uri, &query::OF_COVERAGE)?.coverage()?;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::config::{Pattern, SecretRef};
 use crate::inventory::{Protocol, ScopeState};
+use crate::notice::DeliveryState;
 use crate::plan::{ApiState, Decision, Reason};
 
 /// Who answers.
@@ -40,6 +41,12 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// The cursor is none, or the registry cannot be read.
     fn runs(&self, query: &RunsQuery) -> Result<Listing, Refusal>;
+
+    /// The document of `deliveries`, the newest first.
+    ///
+    /// # Errors
+    /// The cursor is none, or the registry cannot be read.
+    fn deliveries(&self, query: &DeliveriesQuery) -> Result<Listing, Refusal>;
 
     /// The document of `coverage`.
     ///
@@ -154,6 +161,17 @@ pub struct RunsQuery {
     pub connection: Option<String>,
 }
 
+/// Which deliveries are wanted; all that is given must hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveriesQuery {
+    /// Which part of the list.
+    pub paging: Paging,
+    /// In this state.
+    pub state: Option<DeliveryState>,
+    /// For this target.
+    pub target: Option<String>,
+}
+
 /// Which scopes are wanted; all that is given must hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoverageQuery {
@@ -256,6 +274,8 @@ pub struct Figures {
     pub apis: BTreeMap<String, u64>,
     /// Deliveries by target and state.
     pub deliveries: BTreeMap<(String, String), u64>,
+    /// Whether each target of the file gets anything, by name; not where its receiver has switched it off.
+    pub targets: BTreeMap<String, bool>,
 }
 
 /// How reloads of the schedule file went.

@@ -6,9 +6,10 @@ use axum::http::Uri;
 use chrono::TimeDelta;
 
 use super::answer::Problem;
-use super::backend::{ApisQuery, CoverageQuery, Paging, RunsQuery};
+use super::backend::{ApisQuery, CoverageQuery, DeliveriesQuery, Paging, RunsQuery};
 use crate::config::{Pattern, nearest};
 use crate::inventory::{Protocol, ScopeState};
+use crate::notice::DeliveryState;
 use crate::plan::{ApiState, Decision, Reason};
 
 /// How many are listed where nobody says.
@@ -21,6 +22,7 @@ pub(super) const OF_CONNECTIONS: [&str; 2] = ["limit", "cursor"];
 pub(super) const OF_APIS: [&str; 11] =
     ["connection", "state", "decision", "reason", "account", "region", "protocol", "name", "tag", "limit", "cursor"];
 pub(super) const OF_RUNS: [&str; 3] = ["connection", "limit", "cursor"];
+pub(super) const OF_DELIVERIES: [&str; 4] = ["state", "target", "limit", "cursor"];
 pub(super) const OF_COVERAGE: [&str; 7] = ["connection", "account", "region", "state", "stale", "limit", "cursor"];
 
 /// What a request asks for by name.
@@ -107,6 +109,18 @@ impl Query {
     /// The limit is none.
     pub(super) fn runs(mut self) -> Result<RunsQuery, Problem> {
         Ok(RunsQuery { paging: self.paging()?, connection: self.0.remove("connection") })
+    }
+
+    /// What `/api/v1/deliveries` is asked for.
+    ///
+    /// # Errors
+    /// A value is not one of those that there are.
+    pub(super) fn deliveries(mut self) -> Result<DeliveriesQuery, Problem> {
+        Ok(DeliveriesQuery {
+            paging: self.paging()?,
+            state: self.word("state", &DeliveryState::ALL, DeliveryState::as_str)?,
+            target: self.0.remove("target"),
+        })
     }
 
     /// What `/api/v1/coverage` is asked for.

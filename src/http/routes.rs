@@ -107,7 +107,7 @@ impl Site {
 }
 
 /// Every route with its methods, for the document that describes the API.
-pub(super) const ROUTES: [(&str, &str); 12] = [
+pub(super) const ROUTES: [(&str, &str); 13] = [
     ("get", "/healthz"),
     ("get", "/readyz"),
     ("get", "/metrics"),
@@ -119,6 +119,7 @@ pub(super) const ROUTES: [(&str, &str); 12] = [
     ("get", "/api/v1/runs"),
     ("get", "/api/v1/runs/{id}"),
     ("get", "/api/v1/coverage"),
+    ("get", "/api/v1/deliveries"),
     ("post", "/api/v1/reload"),
 ];
 
@@ -136,6 +137,7 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/api/v1/runs", get(api::runs))
         .route("/api/v1/runs/{id}", get(api::run))
         .route("/api/v1/coverage", get(api::coverage))
+        .route("/api/v1/deliveries", get(api::deliveries))
         .route("/api/v1/reload", post(api::reload))
         .fallback(nothing)
         .layer(middleware::from_fn_with_state(Arc::clone(&site), access::guard))

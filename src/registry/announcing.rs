@@ -6,13 +6,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
 
-use super::outbox::{DeliveryState, delivery_key};
+use super::outbox::delivery_key;
 use super::runs::RunId;
 use super::values::{self, At, to_json, whole_millis};
 use super::{Registry, RegistryError};
 use crate::config::Event;
 use crate::inventory::ApiId;
-use crate::notice::{Notice, RunNotice, SummaryLine};
+use crate::notice::{DeliveryState, Notice, RunNotice, SummaryLine};
 
 /// A set of failures that stays the same is told of again after this long.
 const TOLD_AGAIN_AFTER: TimeDelta = TimeDelta::days(30);

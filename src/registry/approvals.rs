@@ -7,12 +7,12 @@ use rusqlite::{Connection, OptionalExtension};
 use serde_json::json;
 
 use super::history::{self, HistoryEvent, Occasion};
-use super::outbox::{self, DeliveryState, NewDelivery};
+use super::outbox::{self, NewDelivery};
 use super::values::{self, At, whole_millis, word};
 use super::{Reader, Registry, RegistryError, apis, commit, known};
 use crate::config::Event;
 use crate::inventory::Scope;
-use crate::notice::Notice;
+use crate::notice::{DeliveryState, Notice};
 use crate::plan::{ApiState, Known, Told};
 
 /// APIs per transaction when a target is told again, so that runs need not wait for all of it.

@@ -9,11 +9,11 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 
-use super::outbox::{self, DeliveryState};
+use super::outbox;
 use super::values::{self, At, counted, whole_millis};
 use super::{Reader, Registry, RegistryError};
 use crate::config::Event;
-use crate::notice::Notice;
+use crate::notice::{DeliveryState, Notice};
 
 /// The specification of one stage that goes with a delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

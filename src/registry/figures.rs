@@ -20,6 +20,8 @@ pub struct Backlog {
     pub apis: BTreeMap<String, u64>,
     /// Deliveries by target and state.
     pub deliveries: BTreeMap<(String, String), u64>,
+    /// Targets that are switched off.
+    pub disabled: BTreeSet<String>,
     /// APIs that wait for approval, by connection.
     pub awaiting: BTreeMap<String, u64>,
 }
@@ -179,10 +181,12 @@ impl Reader {
                 sql.prepare_cached("SELECT target, state, count(*) FROM deliveries GROUP BY target, state")?;
             let deliveries = statement.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), counted(row, 2)?)))?;
             let deliveries = deliveries.collect::<Result<_, _>>()?;
+            let mut statement = sql.prepare_cached("SELECT target FROM disabled_targets")?;
+            let disabled = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
             let mut statement =
                 sql.prepare_cached(&format!("SELECT d.connection, count(*) {FROM_AWAITING} GROUP BY d.connection"))?;
             let awaiting = statement.query_map([], |row| Ok((row.get(0)?, counted(row, 1)?)))?;
-            Ok(Backlog { apis, deliveries, awaiting: awaiting.collect::<Result<_, _>>()? })
+            Ok(Backlog { apis, deliveries, disabled, awaiting: awaiting.collect::<Result<_, _>>()? })
         })
     }
 }

@@ -57,6 +57,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 pub use crate::document::ApiDocument;
+pub use crate::notice::DeliveryState;
 pub use announcing::Announcement;
 pub use apis::{ApiFilter, ApiPlace, ConnectionDecision};
 pub use approvals::Redelivered;
@@ -73,7 +74,7 @@ pub use ignores::IgnoredApi;
 pub use maintenance::Info;
 pub use members::Member;
 pub(crate) use outbox::hex;
-pub use outbox::{DeliveryFilter, DeliveryRow, DeliveryState, delivery_key};
+pub use outbox::{DeliveryFilter, DeliveryRow, delivery_key};
 pub use pauses::{Pause, Resting, is_paused};
 pub use place::Place;
 pub use reference::ApiRef;

@@ -12,64 +12,8 @@ use super::values::{self, At, word};
 use super::{Reader, RegistryError};
 use crate::config::Event;
 use crate::inventory::{ApiId, Instance};
-use crate::notice::Notice;
+use crate::notice::{DeliveryState, Notice};
 use crate::plan::{Entry, Message};
-
-/// How far a delivery has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum DeliveryState {
-    /// It waits for its next attempt.
-    Queued,
-    /// An attempt is on its way.
-    Leased,
-    /// The target took it.
-    Delivered,
-    /// It changed nothing for the target and was not sent.
-    Unchanged,
-    /// It was given up.
-    Dead,
-    /// It was given up, because the target has several entries that it may be about.
-    Ambiguous,
-    /// It waits for the end of its run, to be told in one message with the others.
-    Collected,
-    /// It was put into such a message.
-    Summarised,
-}
-
-impl DeliveryState {
-    /// Every state.
-    pub const ALL: [Self; 8] = [
-        Self::Queued,
-        Self::Leased,
-        Self::Delivered,
-        Self::Unchanged,
-        Self::Dead,
-        Self::Ambiguous,
-        Self::Collected,
-        Self::Summarised,
-    ];
-
-    /// The word used in JSON and in the registry.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Leased => "leased",
-            Self::Delivered => "delivered",
-            Self::Unchanged => "unchanged",
-            Self::Dead => "dead",
-            Self::Ambiguous => "ambiguous",
-            Self::Collected => "collected",
-            Self::Summarised => "summarised",
-        }
-    }
-
-    /// The state of that name.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text)
-    }
-}
 
 /// A row of the outbox.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,9 +5,9 @@ use rusqlite::{Connection, OptionalExtension};
 use serde_json::{Value, json};
 
 use super::audit::{self, AuditAction, AuditEntry};
-use super::outbox::DeliveryState;
 use super::values::{At, whole_millis, word};
 use super::{Registry, RegistryError, RegistryErrorKind};
+use crate::notice::DeliveryState;
 
 const AGAIN: &str =
     "UPDATE deliveries SET state = 'queued', attempts = 0, first_attempt_at = NULL, next_attempt_at = ?2,

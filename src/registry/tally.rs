@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::delivering::DUE;
-use super::outbox::DeliveryState;
 use super::values::{self, At, counted, word};
 use super::{Reader, RegistryError};
+use crate::notice::DeliveryState;
 
 /// What came of a connection's deliveries to one target.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -150,7 +150,13 @@ fn registry(page: &mut Page<'_>, figures: &Figures) -> fmt::Result {
     let deliveries = &figures.deliveries;
     let deliveries =
         deliveries.iter().map(|((target, state), count)| ([("target", target), ("state", state)], float(*count)));
-    page.gauges("aboard_deliveries", "Deliveries in the outbox, by target and state.", deliveries)
+    page.gauges("aboard_deliveries", "Deliveries in the outbox, by target and state.", deliveries)?;
+    let targets = figures.targets.iter().map(|(target, on)| ([("target", target)], float(u64::from(*on))));
+    page.gauges(
+        "aboard_target_enabled",
+        "0 where the target's receiver has switched it off (HTTP 410), else 1.",
+        targets,
+    )
 }
 
 type Connections = BTreeMap<String, ConnectionFigures>;

@@ -16,8 +16,8 @@ use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    ApisQuery, Backend, CoverageQuery, Figures, Health, Listing, Paging, PauseRequest, Refusal, RefusalKind, RunsQuery,
-    Server,
+    ApisQuery, Backend, CoverageQuery, DeliveriesQuery, Figures, Health, Listing, Paging, PauseRequest, Refusal,
+    RefusalKind, RunsQuery, Server,
 };
 use crate::config::SecretRef;
 
@@ -105,6 +105,10 @@ impl Backend for Fake {
             Some("bad") => Err(Refusal::new(RefusalKind::BadRequest, "bad is no cursor")),
             _ => Ok(self.note(format!("{query:?}"))),
         }
+    }
+
+    fn deliveries(&self, query: &DeliveriesQuery) -> Result<Listing, Refusal> {
+        Ok(self.note(format!("{query:?}")))
     }
 
     fn coverage(&self, query: &CoverageQuery) -> Result<Listing, Refusal> {

@@ -50,6 +50,7 @@ fn figures() -> Figures {
         connections: [("payments".to_owned(), payments), ("hand".to_owned(), hand)].into(),
         apis: counts(&[("onboarded", 12), ("gone", 0)]),
         deliveries: pairs(&[("catalog", "dead", 1)]),
+        targets: [("catalog".to_owned(), false)].into(),
         ..Figures::default()
     };
     figures.durations.observe(67.5);
@@ -77,6 +78,7 @@ async fn a_scrape_shows_every_figure_once() {
         "aboard_tasks 15.0",
         "aboard_apis{state=\"onboarded\"} 12.0",
         "aboard_deliveries{target=\"catalog\",state=\"dead\"} 1.0",
+        "aboard_target_enabled{target=\"catalog\"} 0.0",
         "aboard_schedule_enabled{connection=\"payments\"} 1.0",
         "aboard_schedule_enabled{connection=\"hand\"} 0.0",
         "aboard_schedule_paused{connection=\"hand\"} 1.0",

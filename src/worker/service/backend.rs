@@ -14,11 +14,12 @@ use super::reload::ReloadCount;
 use super::{Phase, ReloadReport, ReloadResult, ReloadState, ReloadTrigger, Service};
 use crate::config::{Config, Connection, SecretRef};
 use crate::http::{
-    ApisQuery, Backend, CoverageQuery, Figures, Health, Listing, Paging, PauseRequest, Refusal, RefusalKind,
-    ReloadFigures, RunsQuery,
+    ApisQuery, Backend, CoverageQuery, DeliveriesQuery, Figures, Health, Listing, Paging, PauseRequest, Refusal,
+    RefusalKind, ReloadFigures, RunsQuery,
 };
 use crate::registry::{
-    ApiFilter, ApiPlace, Pause, Reader, Registry, RegistryError, RegistryErrorKind, RunFilter, TimelineFilter,
+    ApiFilter, ApiPlace, DeliveryFilter, Pause, Reader, Registry, RegistryError, RegistryErrorKind, RunFilter,
+    TimelineFilter,
 };
 use crate::worker::book::lock;
 use crate::worker::coverage::{self, CoverageFilter, Place, Watched};
@@ -173,6 +174,23 @@ impl Backend for Desk {
         Ok(Listing { items: happened.iter().map(documents::happening).collect(), next })
     }
 
+    fn deliveries(&self, query: &DeliveriesQuery) -> Result<Listing, Refusal> {
+        let Paging { limit, cursor } = &query.paging;
+        if let Some(target) = &query.target {
+            known_target(&self.service.config(), target)?;
+        }
+        let filter = DeliveryFilter {
+            state: query.state,
+            target: query.target.clone(),
+            before: cursor.as_deref().map(cursors::number).transpose()?,
+            limit: Some(limit + 1),
+            ..DeliveryFilter::default()
+        };
+        let rows = self.reader()?.deliveries(&filter).map_err(unreadable)?;
+        let (rows, next) = part(rows, *limit, |row| row.delivery_id.to_string());
+        Ok(Listing { items: rows.iter().map(documents::delivery).collect(), next })
+    }
+
     fn coverage(&self, query: &CoverageQuery) -> Result<Listing, Refusal> {
         let CoverageQuery { paging: Paging { limit, cursor }, connection, account, region, state, stale } =
             query.clone();
@@ -224,6 +242,17 @@ impl Backend for Desk {
 
 fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn known_target(config: &Arc<Config>, name: &str) -> Result<(), Refusal> {
+    if config.targets.contains_key(name) {
+        return Ok(());
+    }
+    let refusal = Refusal::new(RefusalKind::NotFound, format!("no target is named {name}"));
+    Err(match crate::config::nearest(name, config.targets.keys().map(String::as_str)) {
+        Some(near) => refusal.hint(format!("did you mean {near}?")),
+        None => refusal,
+    })
 }
 
 fn known<'a>(config: &'a Arc<Config>, name: &str) -> Result<&'a Connection, Refusal> {

@@ -75,6 +75,14 @@ pub(super) fn covered(text: &str) -> Result<Place, Refusal> {
     Ok(Place { account_id: some(account_id), region: some(region), family, connection: some(connection) })
 }
 
+/// The number of the last entry.
+///
+/// # Errors
+/// It is no such cursor.
+pub(super) fn number(text: &str) -> Result<i64, Refusal> {
+    text.parse().map_err(|_none| no_cursor(text))
+}
+
 fn family(word: &str) -> Option<Family> {
     Family::ALL.into_iter().find(|known| known.as_str() == word)
 }

@@ -208,7 +208,7 @@ impl Ledger {
         }
         let connections = config.connections.values();
         let connections = connections.map(|of| (of.name.clone(), self.connection(of, status, zones, now))).collect();
-        let Backlog { apis, deliveries, .. } = &self.backlog;
+        let Backlog { apis, deliveries, disabled, .. } = &self.backlog;
         let states = ApiState::ALL.map(|state| (state.as_str().to_owned(), 0)).into_iter();
         let none = |target: &String| DeliveryState::ALL.map(|state| ((target.clone(), state.as_str().to_owned()), 0));
         let targets = config.targets.keys().flat_map(none);
@@ -224,6 +224,7 @@ impl Ledger {
             durations: self.durations.clone(),
             apis: states.chain(apis.clone()).collect(),
             deliveries: targets.chain(deliveries.clone()).collect(),
+            targets: config.targets.keys().map(|target| (target.clone(), !disabled.contains(target))).collect(),
         }
     }
 

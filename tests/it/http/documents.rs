@@ -76,7 +76,10 @@ fn what_is_asked_wrongly_is_explained() {
         ("/api/v1/coverage?cursor=a~b", 400, "a~b is no cursor of this list", "take it from the Link header"),
         ("/api/v1/coverage?cursor=1~r~soap~", 400, "1~r~soap~ is no cursor", "take it from the Link header"),
         ("/api/v1/apis?conection=shop", 400, "no parameter is named conection", "did you mean connection?"),
-        ("/api/v1/deliveries", 404, "there is nothing at /api/v1/deliveries", ""),
+        ("/api/v1/deliveries?cursor=x", 400, "x is no cursor of this list", "take it from the Link header"),
+        ("/api/v1/deliveries?target=catlog", 404, "no target is named catlog", "did you mean catalog?"),
+        ("/api/v1/deliveries?state=dread", 400, "no state is named dread", "did you mean dead?"),
+        ("/api/v1/nothing", 404, "there is nothing at /api/v1/nothing", ""),
     ] {
         let answer = site.get(path);
         let error = &answer.json()["error"];
