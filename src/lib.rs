@@ -25,7 +25,7 @@
 //! | [`worker`] | runs, approvals, and the worker that follows the schedules: the only place that joins the edges |
 //! | [`zones`] | the system's zone files, where they are newer than what this binary was built with |
 //! | [`cli`] | the command line |
-//! | [`clock`], [`environment`], [`secret`] | the only readers of the clock, of the environment, and of secrets |
+//! | [`clock`], [`environment`], [`secret`], [`trust`] | the only readers of the clock, of the environment, of secrets, and of the file of trusted certificates |
 //!
 //! What holds always: the core (`config`, `schedule`, `inventory`, `plan`) reads no clock, environment, network, database or
 //! file; a failed scope proves no absence; nothing is registered outside the transaction that also writes its history and its
@@ -46,5 +46,6 @@ pub mod registry;
 pub mod schedule;
 pub mod secret;
 pub mod targets;
+pub mod trust;
 pub mod worker;
 pub mod zones;

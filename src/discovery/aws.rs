@@ -1,7 +1,5 @@
 //! What the process shares when it talks to AWS: the HTTP client, the SDK's settings, and the limiter's buckets.
 
-use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +15,7 @@ use aws_smithy_types::retry::RetryConfig;
 use super::http::{self, Meter};
 use super::limiter::Buckets;
 use crate::config::{Limits, NetworkConfig};
-use crate::environment;
+use crate::trust::{self, TrustError};
 
 /// Attempts of one call. The limiter keeps refusals rare; those that happen come from others who share the quota.
 const MOST_ATTEMPTS: u32 = 5;
@@ -25,22 +23,9 @@ const MOST_ATTEMPTS: u32 = 5;
 /// Why nothing can be asked of AWS at all.
 #[derive(Debug, thiserror::Error)]
 pub enum AwsSetupError {
-    /// The file with extra certificates could not be read.
-    #[error("certificate file {} cannot be read: {source}", path.display())]
-    UnreadableCa {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// It holds something else than certificates.
-    #[error("certificate file {} is not usable: {reason}; it must hold PEM certificates", path.display())]
-    InvalidCa {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
+    /// The file with extra certificates cannot be used.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// TLS could not be set up.
     #[error("TLS cannot be set up: {message}")]
     Tls {
@@ -63,8 +48,7 @@ impl Aws {
     /// # Errors
     /// The CA file (`[network].ca_file`, else `$AWS_CA_BUNDLE`) cannot be used.
     pub async fn new(network: &NetworkConfig, limits: &Limits) -> Result<Self, AwsSetupError> {
-        let ca_file = network.ca_file.clone().or_else(|| environment::path("AWS_CA_BUNDLE").map(PathBuf::from));
-        let http = http::client(ca_file.as_deref())?;
+        let http = http::client(trust::ca_file(network).as_deref())?;
         Ok(Self::over(http, limits).await)
     }
 

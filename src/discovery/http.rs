@@ -2,7 +2,7 @@
 //!
 //! The meter sits below the SDK's retries, so that every attempt takes a token, is counted, and is seen when AWS refuses it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -18,20 +18,18 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 
 use super::aws::AwsSetupError;
 use super::classify::is_untrusted;
 use super::limiter::{Bucket, Ticket};
 use super::progress::Progress;
+use crate::trust;
 
 /// The process's HTTP client: proxies from the environment, the system's certificates and those of `ca_file`.
 pub(super) fn client(ca_file: Option<&Path>) -> Result<SharedHttpClient, AwsSetupError> {
     let mut trusted = TrustStore::default();
     if let Some(path) = ca_file {
-        trusted.add_pem_certificate(certificates(path)?);
+        trusted.add_pem_certificate(trust::pem(path)?);
     }
     let tls = TlsContext::builder().with_trust_store(trusted).build();
     let tls = tls.map_err(|error| AwsSetupError::Tls { message: error.to_string() })?;
@@ -72,18 +70,6 @@ impl HttpConnector for TrustOnceConnector {
             answer.await.map_err(|error| if is_untrusted(&error) { ConnectorError::user(error.into()) } else { error })
         })
     }
-}
-
-/// The content of a PEM file, once it is sure that TLS can use it: the SDK panics on what it cannot.
-fn certificates(path: &Path) -> Result<Vec<u8>, AwsSetupError> {
-    let pem = std::fs::read(path).map_err(|source| AwsSetupError::UnreadableCa { path: path.to_owned(), source })?;
-    let invalid = |reason: String| AwsSetupError::InvalidCa { path: PathBuf::from(path), reason };
-    let mut store = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|error| invalid(error.to_string()))?;
-        store.add(certificate).map_err(|error| invalid(error.to_string()))?;
-    }
-    if store.is_empty() { Err(invalid("it holds no certificate".to_owned())) } else { Ok(pem) }
 }
 
 /// Counts what one scope sends, and has it wait for its turn.
@@ -196,6 +182,7 @@ impl HttpConnector for MeteredConnector {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trust::TrustError;
 
     #[test]
     fn a_ca_file_that_cannot_be_used_is_an_error_that_names_it() {
@@ -211,7 +198,7 @@ mod tests {
             let path = folder.path().join("bad.pem");
             std::fs::write(&path, content).unwrap();
             let error = client(Some(&path)).unwrap_err();
-            assert!(matches!(error, AwsSetupError::InvalidCa { .. }), "{content:?}: {error}");
+            assert!(matches!(error, AwsSetupError::Trust(TrustError::Invalid { .. })), "{content:?}: {error}");
         }
     }
 
