@@ -9,9 +9,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::model::{
-    AssumeRole, AutoOnboard, AwsUser, CentralRole, Config, Connection, Credentials, DefaultChain, EntryRules,
-    HttpConfig, Limits, MonthDay, NetworkConfig, Recurrence, Regions, RegistryConfig, Retry, Source, Target,
-    TargetKind,
+    ApisecConfig, AssumeRole, AutoOnboard, AwsUser, CentralRole, Config, Connection, Credentials, DefaultChain,
+    EntryRules, HttpConfig, Limits, MonthDay, NetworkConfig, Recurrence, Regions, RegistryConfig, Retry, Source,
+    Target, TargetKind,
 };
 use super::pattern::{Filter, Patterns};
 
@@ -433,6 +433,7 @@ fn target(old: &Target, new: &Target) -> Vec<String> {
     let table = match kind {
         TargetKind::Webhook { .. } => "webhook",
         TargetKind::Directory { .. } => "directory",
+        TargetKind::Apisec(_) => "apisec",
     };
     let mut keys = Keys::below("");
     keys.within(table, |keys| {
@@ -449,6 +450,7 @@ fn target(old: &Target, new: &Target) -> Vec<String> {
             (TargetKind::Directory { path }, TargetKind::Directory { path: new_path }) => {
                 keys.compare("path", path, new_path);
             }
+            (TargetKind::Apisec(old), TargetKind::Apisec(new)) => apisec(keys, old, new),
             // Another kind of target under an old name: its table as a whole is new.
             _ => {
                 keys.differ.push("kind".to_owned());
@@ -465,6 +467,17 @@ fn target(old: &Target, new: &Target) -> Vec<String> {
         keys.compare("renamed_from", renamed_from, &new.renamed_from);
     });
     keys.differ
+}
+
+fn apisec(keys: &mut Keys, old: &ApisecConfig, new: &ApisecConfig) {
+    let ApisecConfig { url, token, name, origin, prune, timeout, in_flight } = old;
+    keys.compare("url", url, &new.url);
+    keys.compare("token", token, &new.token);
+    keys.compare("name", name, &new.name);
+    keys.compare("origin", origin, &new.origin);
+    keys.compare("prune", prune, &new.prune);
+    keys.compare("timeout", timeout, &new.timeout);
+    keys.compare("in_flight", in_flight, &new.in_flight);
 }
 
 #[cfg(test)]

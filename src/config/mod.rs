@@ -23,6 +23,7 @@ mod schema;
 mod shape;
 mod suggest;
 mod syntax;
+pub mod template;
 mod walk;
 
 use std::path::{Path, PathBuf};
@@ -37,6 +38,7 @@ pub use pattern::{Filter, Pattern, Patterns};
 pub use problem::{Excerpt, Problem};
 pub use schema::schema;
 pub(crate) use suggest::nearest;
+pub use template::{NameTemplate, Placeholder};
 
 use report::{Complaint, Report};
 

@@ -2,6 +2,8 @@
 //!
 //! Nothing here has read a secret: references stay references until a run needs them.
 
+mod apisec;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,6 +12,8 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
+
+pub use apisec::ApisecConfig;
 
 use super::pattern::{Filter, Patterns};
 use crate::inventory::ScopeState;
@@ -143,6 +147,8 @@ pub enum TargetKind {
         /// Where.
         path: PathBuf,
     },
+    /// Applications of `APIsec`.
+    Apisec(ApisecConfig),
 }
 
 /// What can be told to a target.

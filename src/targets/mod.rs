@@ -4,9 +4,8 @@
 //! delivered before are [`crate::worker`]'s business. It may be asked for the same delivery any number of times, also after it took
 //! it, for the process may have died before that was written down; [`Delivery::key`] tells such repetitions apart.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the targets that talk HTTP come next"))]
 mod answer;
-#[cfg_attr(not(test), expect(dead_code, reason = "the targets that talk HTTP come next"))]
+mod apisec;
 mod client;
 
 use std::fmt;
@@ -17,7 +16,8 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use crate::config::{NetworkConfig, Target as Settings, TargetKind};
-use crate::inventory::ApiId;
+use crate::document::ApiDocument;
+use crate::inventory::{ApiId, Instance};
 use crate::notice::Notice;
 
 /// One event on its way to one target.
@@ -35,6 +35,9 @@ pub struct Delivery {
     pub specifications: Vec<Specification>,
     /// Earlier events of the API that were given up since the last one that arrived.
     pub undelivered_before: u64,
+    /// Every address of the API after the decision, also those that the target did not ask for: what an entry may be known by that is
+    /// there already.
+    pub addresses: Vec<Instance>,
 }
 
 /// What is known of the specification of one stage.
@@ -171,6 +174,58 @@ pub trait Target: fmt::Debug + Send + Sync {
     /// # Errors
     /// What stands in the way.
     fn test<'a>(&'a self, notice: &'a Notice) -> BoxFuture<'a, Result<String, Failure>>;
+
+    /// Looks which of the onboarded APIs have an entry in the target that we do not know of, and takes those over; a dry run only looks.
+    /// Creates nothing. The APIs come with all their addresses; the answers come in their order.
+    ///
+    /// # Errors
+    /// What stands in the way; for a kind without entries of its own, that it adopts nothing.
+    fn adopt<'a>(
+        &'a self,
+        apis: &'a [ApiDocument],
+        dry_run: bool,
+        memory: &'a dyn Memory,
+    ) -> BoxFuture<'a, Result<Vec<Adoption>, Failure>> {
+        let _ = (apis, dry_run, memory);
+        let failure = Failure { effect: Effect::GiveUp, ..Failure::passing("targets of this kind adopt nothing") };
+        Box::pin(std::future::ready(Err(failure)))
+    }
+}
+
+/// What a look for entries that a target has already found of one API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adoption {
+    /// The API.
+    pub api: ApiId,
+    /// What was found.
+    pub outcome: Adopted,
+}
+
+/// What was found of an API in a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Adopted {
+    /// One entry: it is the API's from now on, or would be without the dry run.
+    Now(Entry),
+    /// The entry that was kept before.
+    Already(Entry),
+    /// A person must choose; nothing was kept.
+    Ambiguous {
+        /// The entries that may be meant.
+        entries: Vec<Entry>,
+        /// Why, one sentence.
+        reason: String,
+    },
+    /// None.
+    NotThere,
+}
+
+/// An entry of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The id that the target gave.
+    pub id: String,
+    /// What it is called there.
+    pub name: String,
 }
 
 /// What targets are given besides their own settings.
@@ -185,8 +240,8 @@ pub struct Setup {
 /// # Errors
 /// One sentence, where it cannot even be set up (a CA file that cannot be read).
 pub fn open(settings: &Settings, setup: &Setup) -> Result<Box<dyn Target>, Failure> {
-    let _ = setup;
     match &settings.kind {
+        TargetKind::Apisec(config) => Ok(Box::new(apisec::Apisec::open(config, &setup.network)?)),
         TargetKind::Webhook { .. } | TargetKind::Directory { .. } => {
             Err(Failure::passing(format!("target {} is of a kind that is not built yet", settings.name)))
         }

@@ -107,6 +107,8 @@ fn a_default_in_the_schema_is_what_holds_without_the_key() {
         url = "https://example.com"
         [targets.specs.directory]
         path = "specs"
+        [targets.scanner.apisec]
+        token = "env:APISEC_TOKEN"
         [connections.a]
         regions = ["eu-west-1"]
         credentials.assume_role = { role_arn = "arn:aws:iam::111122223333:role/R" }
@@ -118,7 +120,7 @@ fn a_default_in_the_schema_is_what_holds_without_the_key() {
     let schema = config::schema();
     let given: toml::Table = toml::from_str(bare).unwrap();
 
-    let tables: [(&[&str], &str); 8] = [
+    let tables: [(&[&str], &str); 9] = [
         (&["registry"], "/properties/registry"),
         (&["limits"], "/properties/limits"),
         (&["targets", "hook", "webhook"], "/properties/targets/additionalProperties/properties/webhook"),
@@ -127,6 +129,7 @@ fn a_default_in_the_schema_is_what_holds_without_the_key() {
             "/properties/targets/additionalProperties/properties/webhook/properties/retry",
         ),
         (&["targets", "specs", "directory"], "/properties/targets/additionalProperties/properties/directory"),
+        (&["targets", "scanner", "apisec"], "/properties/targets/additionalProperties/properties/apisec"),
         (&["connections", "a", "auto_onboard"], "/properties/connections/additionalProperties/properties/auto_onboard"),
         (
             &["connections", "a", "credentials", "assume_role"],

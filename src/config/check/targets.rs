@@ -1,5 +1,7 @@
 //! `[targets.NAME.KIND]`.
 
+mod apisec;
+
 use std::time::Duration;
 
 use crate::config::format::network::webhook_url;
@@ -13,9 +15,12 @@ const DEFAULT_WEBHOOK_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) fn target(report: &mut Report<'_>, name: &str, node: &Node<'_>, place: &Place) -> Option<Target> {
     let (kind, node) = node.kind()?;
     let retry = retry(report, &node);
+    // A scanner gains nothing from a second address of a stage.
+    let usual = if kind == "apisec" { InstanceChoice::Preferred } else { InstanceChoice::All };
     let kind = match kind {
         "webhook" => webhook(&node, place),
         "directory" => node.file("path", place).map(|path| TargetKind::Directory { path }),
+        "apisec" => apisec::apisec(report, &node, place),
         _ => None,
     };
     let events = if node.has("events") {
@@ -25,7 +30,8 @@ pub(super) fn target(report: &mut Report<'_>, name: &str, node: &Node<'_>, place
     };
     let instances = match node.text("instances") {
         Some("preferred") => InstanceChoice::Preferred,
-        _ => InstanceChoice::All,
+        Some(_) => InstanceChoice::All,
+        None => usual,
     };
     let digest = node.boolean("digest").unwrap_or(false);
     let renamed_from = node.text("renamed_from").filter(|from| *from != name).map(str::to_owned);

@@ -18,6 +18,9 @@ secret = "env:HOOK"
 [targets.specs.directory]
 path = "specs"
 
+[targets.scanner.apisec]
+token = "env:APISEC"
+
 [connections.payments]
 regions = ["eu-west-1", "eu-west-2"]
 stages = ["prod", "live-*"]
@@ -75,6 +78,10 @@ fn each_key_that_differs_is_named_and_nothing_else() {
         ("https://catalog.", "https://catalogue.", "catalog: webhook.url"),
         ("env:HOOK", "env:HOOKS", "catalog: webhook.secret"),
         ("\"specs\"", "\"spec\"", "specs: directory.path"),
+        ("env:APISEC", "file:apisec", "scanner: apisec.token"),
+        ("env:APISEC\"", "env:APISEC\"\nprune = true", "scanner: apisec.prune"),
+        ("env:APISEC\"", "env:APISEC\"\nname = \"{account_id} {region} {api_id}\"", "scanner: apisec.name"),
+        ("env:APISEC\"", "env:APISEC\"\ninstances = \"all\"", "scanner: apisec.instances"),
         ("path = \"specs\"", "path = \"specs\"\nretry.max = \"1h\"", "specs: directory.retry.max"),
     ] {
         assert_eq!(fields(&written_as(from, to)), [expected], "{from} -> {to}");
@@ -132,7 +139,7 @@ fn connections_and_targets_are_counted_by_name() {
     let target = written_as("[targets.specs.directory]", "[targets.documents.directory]");
     assert_eq!(
         target.to_string(),
-        "+0 ~2 -0 =0, targets +1 ~0 -1 =1",
+        "+0 ~2 -0 =0, targets +1 ~0 -1 =2",
         "connections without `targets` tell all of them"
     );
 }

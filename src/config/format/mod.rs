@@ -8,6 +8,7 @@ pub(super) mod text;
 pub(super) mod time;
 
 use super::report::Complaint;
+use super::template::NameTemplate;
 
 /// A form of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +55,10 @@ pub(super) enum Format {
     WebhookUrl,
     /// The name of an HTTP header.
     HeaderName,
+    /// The http or https URL of a service, to which paths are added.
+    ServiceUrl,
+    /// A name with placeholders.
+    NameTemplate,
 }
 
 impl Format {
@@ -85,12 +90,14 @@ impl Format {
             Self::Listen => network::listen(value).map(drop),
             Self::WebhookUrl => network::webhook_url(value).map(drop),
             Self::HeaderName => network::header_name(value),
+            Self::ServiceUrl => network::service_url(value).map(drop),
+            Self::NameTemplate => NameTemplate::parse(value).map(drop),
         }
     }
 
     /// Whether the text itself must stay out of messages and its line out of excerpts: URLs and ids often carry a key.
     pub(super) fn is_delicate(self) -> bool {
-        matches!(self, Self::WebhookUrl | Self::AccessKeyId | Self::ExternalId)
+        matches!(self, Self::WebhookUrl | Self::ServiceUrl | Self::AccessKeyId | Self::ExternalId)
     }
 
     /// A regular expression for editors, where one says it simply; the check above is what counts.
@@ -103,7 +110,7 @@ impl Format {
             Self::OrganizationalUnit => Some("^(r-[a-z0-9]{4,32}|ou-[a-z0-9]{4,32}-[a-z0-9]{8,32})$"),
             Self::ApiId => Some("^[a-z0-9]+$"),
             Self::Time => Some("^([01][0-9]|2[0-3]):[0-5][0-9]$"),
-            Self::WebhookUrl => Some("^https?://"),
+            Self::WebhookUrl | Self::ServiceUrl => Some("^https?://"),
             _ => None,
         }
     }

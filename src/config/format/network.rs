@@ -27,17 +27,33 @@ pub(in crate::config) fn listen(value: &str) -> Result<SocketAddr, Complaint> {
 
 /// An http or https URL without user and password. Never echoed: many receivers are known by a key in the path.
 pub(in crate::config) fn webhook_url(value: &str) -> Result<Url, Complaint> {
-    const LIKE: &str = "write it whole, such as \"https://catalog.example.com/hooks/apis\"";
-    if value.starts_with("env:") || value.starts_with("file:") {
-        return Err(Complaint::new("a URL stands in the file itself, not by reference").hint(LIKE));
+    http_url(
+        value,
+        "write it whole, such as \"https://catalog.example.com/hooks/apis\"",
+        "send them by reference: headers = { Authorization = \"env:NAME\" }",
+    )
+}
+
+/// The http or https URL of a service, to which paths are added.
+pub(in crate::config) fn service_url(value: &str) -> Result<Url, Complaint> {
+    const LIKE: &str = "write it whole, such as \"https://api.example.com\"";
+    let url = http_url(value, LIKE, "the service is given its token by reference")?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(Complaint::new("paths are added to this URL, so it can hold no \"?\" and no \"#\""));
     }
-    let url = Url::parse(value).map_err(|error| Complaint::new(format!("this is not a URL: {error}")).hint(LIKE))?;
+    Ok(url)
+}
+
+fn http_url(value: &str, like: &'static str, instead_of_user: &'static str) -> Result<Url, Complaint> {
+    if value.starts_with("env:") || value.starts_with("file:") {
+        return Err(Complaint::new("a URL stands in the file itself, not by reference").hint(like));
+    }
+    let url = Url::parse(value).map_err(|error| Complaint::new(format!("this is not a URL: {error}")).hint(like))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(Complaint::new("the URL is neither http nor https").hint(LIKE));
+        return Err(Complaint::new("the URL is neither http nor https").hint(like));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Complaint::new("the URL holds a user or a password")
-            .hint("send them by reference: headers = { Authorization = \"env:NAME\" }"));
+        return Err(Complaint::new("the URL holds a user or a password").hint(instead_of_user));
     }
     Ok(url)
 }
@@ -89,6 +105,15 @@ mod tests {
             assert!(!format!("{complaint:?}").contains("hunter2"), "{bad}");
         }
         assert!(webhook_url("http://localhost:1/x?y=z").is_ok());
+    }
+
+    #[test]
+    fn the_url_of_a_service_ends_where_paths_are_added() {
+        for bad in ["https://a:hunter2@b/", "https://b/?hunter2", "https://b/#hunter2", "b/hunter2"] {
+            let complaint = service_url(bad).unwrap_err();
+            assert!(!format!("{complaint:?}").contains("hunter2"), "{bad}");
+        }
+        assert!(service_url("https://api.example.com/base").is_ok());
     }
 
     #[test]

@@ -1,14 +1,18 @@
 //! Keys of `[targets.NAME]`.
 
+mod apisec;
+
 use super::super::format::Format;
 use super::super::shape::{Key, Shape, Table};
 use super::{DAY, MINUTE};
+use apisec::APISEC;
 
 pub(super) static TARGET: Table = Table {
     doc: "A place where APIs get registered; it is of exactly one kind.",
     keys: &[
         Key::new("webhook", Shape::Table(&WEBHOOK), "An HTTP receiver of signed events."),
         Key::new("directory", Shape::Table(&DIRECTORY), "A directory of specification files."),
+        Key::new("apisec", Shape::Table(&APISEC), "Applications of APIsec (the platform at apisecapps.com)."),
     ],
 };
 

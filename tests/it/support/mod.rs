@@ -1,6 +1,7 @@
 //! What the tests of the whole share.
 
 pub(crate) mod aboard;
+pub(crate) mod apisec;
 pub(crate) mod book;
 pub(crate) mod clock;
 pub(crate) mod manager;
