@@ -3,16 +3,17 @@
 use std::io::Write;
 use std::sync::{Arc, PoisonError};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::args::{Format, Global, Targets};
 use super::desk::Desk;
 use super::exit::{Exit, Failure, gave_up};
-use super::output::{Output, one_line, when};
+use super::output::{Output, count, one_line, when};
 use super::{naming, setup, summary};
 use crate::clock;
 use crate::config::Target;
-use crate::registry::{Reader, RegistryError};
+use crate::registry::{AuditAction, AuditEntry, Reader, RegistryError};
+use crate::targets::Adopted;
 use crate::worker::{Shelf, delivery, documents};
 
 /// Lists the file's targets; the registry need not be there yet.
@@ -121,6 +122,50 @@ async fn enable<W: Write>(desk: &Desk, name: &str, output: &mut Output<W>) -> Re
 }
 
 async fn adopt<W: Write>(desk: &Desk, name: &str, dry_run: bool, output: &mut Output<W>) -> Result<Exit, Failure> {
-    let _ = (desk, dry_run, output, Value::Null);
-    Err(Failure::failed(format!("targets of {name}'s kind adopt nothing")))
+    let loaded = desk.load()?;
+    let target = loaded.config.targets.get(name).ok_or_else(|| naming::no_target(&loaded.config, name))?;
+    let registry = desk.registry(Some(&loaded))?;
+    let found = delivery::adopt(&loaded.config, &registry, target, dry_run).await?;
+    let found = found.map_err(|failure| Failure::failed(failure.message))?;
+    let (mut taken, mut ambiguous) = (0_usize, false);
+    let (mut rows, mut entries) = (Vec::new(), Vec::new());
+    for (api, adoption) in &found {
+        let (word, of, reason) = match &adoption.outcome {
+            Adopted::Now(entry) => {
+                taken += 1;
+                (if dry_run { "would be taken over" } else { "taken over" }, vec![entry], None)
+            }
+            Adopted::Already(entry) => ("known", vec![entry], None),
+            Adopted::Ambiguous { entries, reason } => {
+                ambiguous = true;
+                ("ambiguous", entries.iter().collect(), Some(reason.clone()))
+            }
+            Adopted::NotThere => ("not there", Vec::new(), None),
+        };
+        let named: Vec<String> = of.iter().map(|entry| format!("{} ({})", entry.id, one_line(&entry.name))).collect();
+        let outcome = word.replace(' ', "_");
+        let of: Vec<_> = of.iter().map(|entry| json!({ "id": entry.id, "name": entry.name })).collect();
+        entries.push(json!({ "api": api.id().to_string(), "name": api.name, "outcome": outcome, "entries": of, "reason": reason }));
+        rows.push(vec![
+            api.id().to_string(),
+            api.name.clone(),
+            word.to_owned(),
+            named.join(", "),
+            reason.unwrap_or_default(),
+        ]);
+    }
+    if taken > 0 && !dry_run {
+        let detail = json!({ "target": name, "apis": taken });
+        let entry = AuditEntry { actor: &desk.actor, action: AuditAction::TargetAdopted, connection: None, detail };
+        registry.lock().unwrap_or_else(PoisonError::into_inner).audit(&entry, clock::now())?;
+    }
+    match desk.global.output {
+        Format::Json => output.json(&entries)?,
+        Format::Text | Format::Csv => {
+            output.table(&["API", "NAME", "OUTCOME", "ENTRY", "WHY"], rows)?;
+            let would = if dry_run { "would be " } else { "" };
+            output.line(&format!("{name}: {taken} of {} {would}taken over", count(found.len(), "onboarded API")))?;
+        }
+    }
+    Ok(if ambiguous { Exit::Partly } else { Exit::Done })
 }

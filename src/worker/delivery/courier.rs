@@ -100,7 +100,7 @@ async fn attempt_once(context: &Context, registry: &SharedRegistry) -> Result<()
     Ok(())
 }
 
-fn setup(config: &Config) -> Setup {
+pub(super) fn setup(config: &Config) -> Setup {
     Setup { network: config.network.clone() }
 }
 

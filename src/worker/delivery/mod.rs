@@ -9,6 +9,7 @@
 //! In the worker the lanes of all targets of the file go on by themselves ([`Lanes`]); a command makes the first attempts of what is due
 //! ([`Courier`]) and leaves the rest queued. One lane never waits for another.
 
+mod adopting;
 mod backoff;
 mod courier;
 mod lane;
@@ -16,4 +17,5 @@ mod memory;
 mod parcel;
 mod prepare;
 
+pub use adopting::adopt;
 pub use courier::{Courier, Lanes, mark, test};

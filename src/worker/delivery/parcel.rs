@@ -61,6 +61,7 @@ impl Parcel {
         if pinned.is_empty() {
             pinned = newest(registry, &notice)?;
         }
+        let addresses = notice.api.as_ref().map(|api| api.instances.clone()).unwrap_or_default();
         let Some(notice) = prepare(notice, choice, &pinned, &told_specifications) else {
             return Ok(Self { sent, delivery: None });
         };
@@ -69,7 +70,7 @@ impl Parcel {
             specifications.push(specification(registry, stage, pinned, documents)?);
         }
         let undelivered_before = leased.undelivered_before;
-        let delivery = Delivery { delivery_id, key, attempt, notice, specifications, undelivered_before };
+        let delivery = Delivery { delivery_id, key, attempt, notice, specifications, undelivered_before, addresses };
         Ok(Self { sent, delivery: Some(Box::new(delivery)) })
     }
 }

@@ -76,5 +76,6 @@ pub fn kind(kind: &TargetKind) -> &'static str {
     match kind {
         TargetKind::Webhook { .. } => "webhook",
         TargetKind::Directory { .. } => "directory",
+        TargetKind::Apisec(_) => "apisec",
     }
 }
