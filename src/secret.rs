@@ -52,17 +52,13 @@ pub enum SecretError {
 /// # Errors
 /// The variable or file is missing, unreadable, not text, empty, or more than one line of text.
 pub fn resolve(reference: &SecretRef) -> Result<SecretString, SecretError> {
-    let (text, place) = match reference {
-        SecretRef::Env(name) => {
-            let text = environment::text(name)?.ok_or_else(|| SecretError::Unset { name: name.clone() })?;
-            (text, format!("environment variable {name}"))
-        }
+    let text = match reference {
+        SecretRef::Env(name) => environment::text(name)?.ok_or_else(|| SecretError::Unset { name: name.clone() })?,
         SecretRef::File(path) => {
-            let text = std::fs::read_to_string(path);
-            let text = text.map_err(|source| SecretError::Unreadable { path: path.clone(), source })?;
-            (text, format!("secret file {}", path.display()))
+            std::fs::read_to_string(path).map_err(|source| SecretError::Unreadable { path: path.clone(), source })?
         }
     };
+    let place = place(reference);
     let line = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
     if line.is_empty() {
         Err(SecretError::Empty { place })
@@ -70,6 +66,15 @@ pub fn resolve(reference: &SecretRef) -> Result<SecretString, SecretError> {
         Err(SecretError::Control { place })
     } else {
         Ok(SecretString::from(line))
+    }
+}
+
+/// Where a reference points, in words.
+#[must_use]
+pub fn place(reference: &SecretRef) -> String {
+    match reference {
+        SecretRef::Env(name) => format!("environment variable {name}"),
+        SecretRef::File(path) => format!("secret file {}", path.display()),
     }
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::model::{
     ApisecConfig, AssumeRole, AutoOnboard, AwsUser, CentralRole, Config, Connection, Credentials, DefaultChain,
     EntryRules, HttpConfig, Limits, MonthDay, NetworkConfig, Recurrence, Regions, RegistryConfig, Retry, Source,
-    Target, TargetKind,
+    Target, TargetKind, WebhookTarget,
 };
 use super::pattern::{Filter, Patterns};
 
@@ -428,25 +428,26 @@ fn assumed_by(keys: &mut Keys, old: &Source, new: &Source) {
     }
 }
 
+fn webhook(keys: &mut Keys, old: &WebhookTarget, new: &WebhookTarget) {
+    let WebhookTarget { url, secrets, headers, timeout, in_flight } = old;
+    keys.compare("url", url, &new.url);
+    keys.compare("secret", secrets, &new.secrets);
+    keys.compare("headers", headers, &new.headers);
+    keys.compare("timeout", timeout, &new.timeout);
+    keys.compare("in_flight", in_flight, &new.in_flight);
+}
+
 fn target(old: &Target, new: &Target) -> Vec<String> {
     let Target { name: _, events, retry, instances, digest, renamed_from, kind } = old;
     let table = match kind {
-        TargetKind::Webhook { .. } => "webhook",
+        TargetKind::Webhook(_) => "webhook",
         TargetKind::Directory { .. } => "directory",
         TargetKind::Apisec(_) => "apisec",
     };
     let mut keys = Keys::below("");
     keys.within(table, |keys| {
         match (kind, &new.kind) {
-            (
-                TargetKind::Webhook { url: old_url, secrets: old_secrets, headers: old_headers, timeout: old_timeout },
-                TargetKind::Webhook { url, secrets, headers, timeout },
-            ) => {
-                keys.compare("url", old_url, url);
-                keys.compare("secret", old_secrets, secrets);
-                keys.compare("headers", old_headers, headers);
-                keys.compare("timeout", old_timeout, timeout);
-            }
+            (TargetKind::Webhook(old), TargetKind::Webhook(new)) => webhook(keys, old, new),
             (TargetKind::Directory { path }, TargetKind::Directory { path: new_path }) => {
                 keys.compare("path", path, new_path);
             }

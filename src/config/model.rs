@@ -132,16 +132,7 @@ pub struct Target {
 #[derive(Clone, Debug, PartialEq)]
 pub enum TargetKind {
     /// An HTTP receiver of signed events.
-    Webhook {
-        /// Where to; `http` or `https`.
-        url: url::Url,
-        /// `whsec_…` secrets, two during rotation.
-        secrets: Vec<SecretRef>,
-        /// Extra headers.
-        headers: BTreeMap<String, SecretRef>,
-        /// Limit for one attempt.
-        timeout: Duration,
-    },
+    Webhook(WebhookTarget),
     /// A directory of specification files.
     Directory {
         /// Where.
@@ -149,6 +140,21 @@ pub enum TargetKind {
     },
     /// Applications of `APIsec`.
     Apisec(ApisecConfig),
+}
+
+/// `[targets.NAME.webhook]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookTarget {
+    /// Where to; `http` or `https`.
+    pub url: url::Url,
+    /// `whsec_…` secrets, two during rotation; empty = events are not signed.
+    pub secrets: Vec<SecretRef>,
+    /// Extra headers.
+    pub headers: BTreeMap<String, SecretRef>,
+    /// Limit for one attempt.
+    pub timeout: Duration,
+    /// Requests under way side by side.
+    pub in_flight: usize,
 }
 
 /// What can be told to a target.

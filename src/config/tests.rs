@@ -87,7 +87,9 @@ fn relative_paths_are_relative_to_the_file() {
     let config = config(&text);
     assert_eq!(config.registry.path, Some(PathBuf::from("/etc/aboard/aboard.db")));
     assert_eq!(config.network.ca_file, Some(PathBuf::from("/ca.pem")));
-    let TargetKind::Webhook { secrets, headers, .. } = &config.targets["t"].kind else { panic!("no webhook") };
+    let TargetKind::Webhook(WebhookTarget { secrets, headers, .. }) = &config.targets["t"].kind else {
+        panic!("no webhook")
+    };
     assert_eq!(secrets, &[SecretRef::File(PathBuf::from("/etc/aboard/old/secret"))]);
     assert_eq!(headers["X-Key"], SecretRef::Env("KEY".to_owned()));
     assert_eq!(Place::new(Path::new("schedules.toml")).resolve("specs"), PathBuf::from("specs"));

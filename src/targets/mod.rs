@@ -7,6 +7,8 @@
 mod answer;
 mod apisec;
 mod client;
+mod event;
+mod webhook;
 
 use std::fmt;
 use std::sync::Arc;
@@ -242,7 +244,8 @@ pub struct Setup {
 pub fn open(settings: &Settings, setup: &Setup) -> Result<Box<dyn Target>, Failure> {
     match &settings.kind {
         TargetKind::Apisec(config) => Ok(Box::new(apisec::Apisec::open(config, &setup.network)?)),
-        TargetKind::Webhook { .. } | TargetKind::Directory { .. } => {
+        TargetKind::Webhook(webhook) => Ok(Box::new(webhook::Webhook::new(webhook, setup)?)),
+        TargetKind::Directory { .. } => {
             Err(Failure::passing(format!("target {} is of a kind that is not built yet", settings.name)))
         }
     }

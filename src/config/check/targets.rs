@@ -8,9 +8,11 @@ use crate::config::format::network::webhook_url;
 use crate::config::format::time::duration_text;
 use crate::config::read::Node;
 use crate::config::report::{Complaint, Report};
-use crate::config::{Event, InstanceChoice, Place, Retry, Target, TargetKind};
+use crate::config::{Event, InstanceChoice, Place, Retry, Target, TargetKind, WebhookTarget};
 
 const DEFAULT_WEBHOOK_TIMEOUT: Duration = Duration::from_secs(30);
+
+const DEFAULT_WEBHOOK_IN_FLIGHT: usize = 8;
 
 pub(super) fn target(report: &mut Report<'_>, name: &str, node: &Node<'_>, place: &Place) -> Option<Target> {
     let (kind, node) = node.kind()?;
@@ -40,12 +42,17 @@ pub(super) fn target(report: &mut Report<'_>, name: &str, node: &Node<'_>, place
 
 fn webhook(node: &Node<'_>, place: &Place) -> Option<TargetKind> {
     let headers = node.secret_map("headers", place).into_iter();
-    Some(TargetKind::Webhook {
+    Some(TargetKind::Webhook(WebhookTarget {
         url: webhook_url(node.text("url")?).ok()?,
         secrets: node.secrets("secret", place),
         headers: headers.map(|(name, value)| (name.to_owned(), value)).collect(),
         timeout: node.duration("timeout").unwrap_or(DEFAULT_WEBHOOK_TIMEOUT),
-    })
+        in_flight: in_flight(node, DEFAULT_WEBHOOK_IN_FLIGHT),
+    }))
+}
+
+fn in_flight(node: &Node<'_>, usual: usize) -> usize {
+    node.integer("in_flight").and_then(|number| usize::try_from(number).ok()).unwrap_or(usual)
 }
 
 fn retry(report: &mut Report<'_>, target: &Node<'_>) -> Retry {

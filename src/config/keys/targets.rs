@@ -41,6 +41,13 @@ static WEBHOOK: Table = Table {
         Key::new("timeout", Shape::Duration { least: 1, most: 10 * MINUTE }, "Limit for one attempt.")
             .default("\"30s\"")
             .example("\"30s\""),
+        Key::new(
+            "in_flight",
+            Shape::Integer { least: 1, most: 64 },
+            "How many requests may be under way side by side.",
+        )
+        .default("8")
+        .example("8"),
         EVENTS,
         INSTANCES,
         DIGEST,
