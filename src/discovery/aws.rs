@@ -97,6 +97,7 @@ pub(super) fn clients(
 ) -> (aws_sdk_apigateway::Client, aws_sdk_apigatewayv2::Client) {
     let (account_id, region) = scope;
     // By default every account in a region shares one retry quota, so that one throttled account starves the others.
+    // A custom partition owns its quota and is dropped with the clients; one by name alone would stay in the SDK's statics for ever.
     let quota = TokenBucket::builder().capacity(500).build();
     let retries = RetryPartition::custom(format!("apigateway-{account_id}-{region}")).token_bucket(quota).build();
     let rest = aws_sdk_apigateway::config::Builder::from(config)

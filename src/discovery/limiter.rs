@@ -41,8 +41,32 @@ const SLOWEST: f64 = 0.25;
 #[derive(Debug)]
 pub(super) struct Buckets {
     limits: Limits,
-    by_place: Mutex<HashMap<BucketKey, Arc<Bucket>>>,
+    by_place: Mutex<Places>,
 }
+
+/// The buckets that are remembered.
+#[derive(Debug, Default)]
+struct Places {
+    buckets: HashMap<BucketKey, Arc<Bucket>>,
+    /// With how many they are gone through for those that may be forgotten.
+    sweep_at: usize,
+}
+
+impl Places {
+    /// Forgets the buckets that nobody holds and that are as good as new: one that is asked for again is made anew, so what is remembered
+    /// is what is in use or still rests, however many accounts there are. Going through them costs little for each new one, as there
+    /// must be twice as many as were kept.
+    fn sweep(&mut self) {
+        if self.buckets.len() < self.sweep_at {
+            return;
+        }
+        self.buckets.retain(|_, bucket| Arc::strong_count(bucket) > 1 || !bucket.is_rested());
+        self.sweep_at = (2 * self.buckets.len()).max(FEWEST_SWEPT);
+    }
+}
+
+/// Fewer buckets are not worth being gone through.
+const FEWEST_SWEPT: usize = 64;
 
 /// The account, and the region where each has its own bucket.
 type BucketKey = (String, Option<String>);
@@ -59,9 +83,15 @@ impl Buckets {
             BucketScope::Region => Some(region.to_owned()),
             BucketScope::Account => None,
         };
-        let mut buckets = self.by_place.lock().unwrap_or_else(PoisonError::into_inner);
-        let bucket = buckets.entry((account_id.to_owned(), region));
-        Arc::clone(bucket.or_insert_with(|| Arc::new(Bucket::new(self.limits.requests_per_second, self.limits.burst))))
+        let mut places = self.by_place.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (account_id.to_owned(), region);
+        if let Some(bucket) = places.buckets.get(&key) {
+            return Arc::clone(bucket);
+        }
+        places.sweep();
+        let bucket = Arc::new(Bucket::new(self.limits.requests_per_second, self.limits.burst));
+        places.buckets.insert(key, Arc::clone(&bucket));
+        bucket
     }
 }
 
@@ -168,6 +198,11 @@ impl Bucket {
         self.state().refused(Instant::now(), rate, self.burst, pause.unwrap_or(COOL_DOWN).min(LONGEST_COOL_DOWN));
     }
 
+    /// Whether it is as a new one is: full, at its whole pace, and under no pause.
+    fn is_rested(&self) -> bool {
+        self.rate.is_none_or(|rate| self.state().is_rested(Instant::now(), rate, self.burst))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -220,6 +255,11 @@ impl State {
             self.refused_at = Some(now);
         }
         self.not_before = self.not_before.max(now + pause);
+    }
+
+    fn is_rested(&mut self, now: Instant, rate: f64, burst: f64) -> bool {
+        self.refill(now, rate, burst);
+        self.on_their_way == 0 && self.tokens >= burst && self.refused_at.is_none() && now >= self.not_before
     }
 
     fn refill(&mut self, now: Instant, rate: f64, burst: f64) {
@@ -378,6 +418,50 @@ mod tests {
         let by_account = Buckets::new(&Limits { per: BucketScope::Account, ..Limits::default() });
         assert!(Arc::ptr_eq(&by_account.of("1", "a"), &by_account.of("1", "b")));
         assert!(!Arc::ptr_eq(&by_account.of("1", "a"), &by_account.of("2", "a")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn buckets_are_forgotten_once_nobody_holds_them_and_they_have_rested() {
+        let buckets = Buckets::new(&Limits::default());
+        let remembered = || buckets.by_place.lock().unwrap().buckets.len();
+        let in_use = buckets.of("in use", "a");
+        let in_use_tokens = || in_use.state().tokens;
+        in_use.take().await;
+        let mut most = 0;
+        for account in 0..1_000 {
+            for region in 0..17 {
+                let bucket = buckets.of(&account.to_string(), &region.to_string());
+                bucket.take().await;
+            }
+            tokio::time::advance(Duration::from_secs(1)).await;
+            most = most.max(remembered());
+        }
+        assert!(most <= 2 * FEWEST_SWEPT, "{most} of 17,000 were remembered at once");
+        assert!(Arc::ptr_eq(&in_use, &buckets.of("in use", "a")));
+        assert!(in_use_tokens() < Limits::default().burst.into());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bucket_that_is_empty_pauses_or_goes_slowly_is_not_forgotten() {
+        let buckets = Buckets::new(&Limits::default());
+        let many = |from: usize| {
+            for account in from..from + 10 * FEWEST_SWEPT {
+                buckets.of(&format!("{account:012}"), "a");
+            }
+        };
+        for _ in 0..Limits::default().burst {
+            buckets.of("emptied", "a").take().await;
+        }
+        buckets.of("refused", "a").refused(Some(Duration::from_secs(7)));
+        many(0);
+        let start = Instant::now();
+        buckets.of("emptied", "a").take().await;
+        assert!(start.elapsed() > Duration::from_millis(100), "it was made anew: {:?}", start.elapsed());
+        buckets.of("refused", "a").take().await;
+        assert!(start.elapsed() >= Duration::from_secs(7), "its pause was forgotten: {:?}", start.elapsed());
+        many(10_000);
+        let pace = buckets.of("refused", "a").state().pace;
+        assert!(pace < 1.0, "its pace was forgotten");
     }
 
     /// A bucket as AWS keeps it: charged on arrival.

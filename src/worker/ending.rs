@@ -16,7 +16,7 @@ use crate::plan::{ApiState, Entry};
 use crate::registry::{ApiDocument, Counts, Outcome, RegistryError, RunError, Trigger};
 
 /// Under which a run's lines can be filtered, wherever in the code they stand.
-const LOG: &str = "aboard::runs";
+pub(super) const LOG: &str = "aboard::runs";
 
 impl Run {
     /// Scopes that a run which ended early did not come to, or whose commit it did not come to. Those of a run that is carried on
@@ -28,7 +28,7 @@ impl Run {
         for (scope, trouble) in &unreached {
             let row = ScopeReport::of_unreached(scope, trouble);
             self.count_scope(&row);
-            self.scopes.push(row);
+            self.tell(row);
         }
         for (account_id, account_name) in std::mem::take(&mut self.doors) {
             let account =
@@ -37,7 +37,7 @@ impl Run {
                 // Its scopes stand as before.
                 let row = ScopeReport::of_account(&account, false);
                 self.count_scope(&row);
-                self.scopes.push(row);
+                self.tell(row);
                 if let Some(run_id) = self.claim.run_id {
                     self.book.record_untouched_account(run_id, account, (self.context.clock)()).await?;
                 }
@@ -56,9 +56,7 @@ impl Run {
             Err(Ending::Interrupted) => {
                 self.note_unreached("the run was interrupted before it was committed", true).await
             }
-            Err(Ending::TimedOut) if self.open.is_empty() && self.doors.is_empty() && self.scopes.is_empty() => {
-                self.note_not_entered().await
-            }
+            Err(Ending::TimedOut) if self.came_nowhere() => self.note_not_entered().await,
             Err(Ending::TimedOut) => self.note_unreached(&self.time_was_up(), false).await,
             // What the registry refuses now is not worth a second complaint.
             Err(Ending::Broken(_)) => {
@@ -75,11 +73,11 @@ impl Run {
             (&one.account_id, &one.region, &one.api_id).cmp(&(&other.account_id, &other.region, &other.api_id))
         });
         let (mut outcome, mut error) = match ending {
-            Ok(()) => match outcome(&self.scopes, !self.claim.done.is_empty()) {
+            Ok(()) => match outcome(&self.scopes, self.saw_whole) {
                 Outcome::Failed => (Outcome::Failed, self.no_scope_complete()),
                 outcome => (outcome, self.missing_name()),
             },
-            Err(Ending::TimedOut) => match outcome(&self.scopes, !self.claim.done.is_empty()) {
+            Err(Ending::TimedOut) => match outcome(&self.scopes, self.saw_whole) {
                 Outcome::Failed => (Outcome::Failed, Some(self.timeout())),
                 outcome => (outcome, noted.err().map(|error| registry_error(&error))),
             },
@@ -154,23 +152,9 @@ impl Run {
         warnings
     }
 
-    /// Says how it went: each scope for those who look closely, each cause of a failure once, and the run in one line. Its connection
-    /// and its number are in the span that all of it stands in.
+    /// Says how it went: each cause of a failure once, and the run in one line. Its connection and its number are in the span that all of
+    /// it stands in.
     fn log(&self, outcome: Outcome, error: Option<&RunError>, warnings: &[String]) {
-        for scope in &self.scopes {
-            let (account, region, state) = (scope.account_id.as_deref(), scope.region.as_deref(), scope.state.as_str());
-            tracing::debug!(
-                target: LOG,
-                account,
-                region,
-                family = scope.family,
-                state,
-                apis = scope.apis,
-                calls = scope.calls,
-                throttled = scope.throttled,
-                "scope over"
-            );
-        }
         for (failure, regions) in failures(&self.scopes) {
             let (account, state, regions) = (failure.account_id.as_deref(), failure.state.as_str(), words(&regions));
             let (cause, hint) = (failure.cause.as_deref(), failure.hint.as_deref());
@@ -215,6 +199,11 @@ impl Run {
             Outcome::Partial => over!(tracing::Level::WARN),
             Outcome::Succeeded | Outcome::Interrupted | Outcome::Running => over!(tracing::Level::INFO),
         }
+    }
+
+    /// Whether it has not so much as set out for a scope.
+    fn came_nowhere(&self) -> bool {
+        self.open.is_empty() && self.doors.is_empty() && self.scopes.is_empty() && !self.saw_whole
     }
 
     /// Not even the accounts were entered: all of the connection is still to be looked at.

@@ -1,10 +1,10 @@
 //! The looking half of a run: every account and region in parallel, each scope planned as soon as it was seen.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
@@ -155,13 +155,20 @@ pub(super) fn set_out(
     closed: Vec<Closed>,
 ) -> (JoinSet<()>, mpsc::Receiver<Result<Seen, RegistryError>>) {
     let (sender, receiver) = mpsc::channel(PLANNED_AHEAD);
-    let in_flight = Arc::new(Semaphore::new(brief.context.config.limits.accounts_in_flight));
+    let side_by_side = brief.context.config.limits.accounts_in_flight.min(doors.len());
+    // As many lookers as accounts may be in flight, each going to the next door when it is done: a task for every account would weigh
+    // kilobytes from the run's beginning to its end.
+    let doors = Arc::new(Mutex::new(doors.into_iter()));
     let mut lookers = JoinSet::new();
-    for door in doors {
-        let (brief, sender, in_flight) = (Arc::clone(brief), sender.clone(), Arc::clone(&in_flight));
+    for _ in 0..side_by_side {
+        let (brief, sender, doors) = (Arc::clone(brief), sender.clone(), Arc::clone(&doors));
+        let next = move || doors.lock().unwrap_or_else(PoisonError::into_inner).next();
         let look = async move {
-            let Ok(_permit) = in_flight.acquire().await else { return };
-            look_at_account(&brief, door, &sender).await;
+            while let Some(door) = next() {
+                if !look_at_account(&brief, door, &sender).await {
+                    return;
+                }
+            }
         };
         lookers.spawn(look.in_current_span());
     }
@@ -229,26 +236,25 @@ async fn tell(sender: &Sender, planned: Result<Planned, RegistryError>) -> bool 
     sender.send(planned.map(|planned| Seen::Planned(Box::new(planned)))).await.is_ok()
 }
 
-async fn look_at_account(brief: &Arc<Brief>, door: Door, sender: &Sender) {
+/// Looks at one account; answers whether anybody listens still.
+async fn look_at_account(brief: &Arc<Brief>, door: Door, sender: &Sender) -> bool {
     let (account_id, named) = (door.account_id.clone(), brief.only_region());
     let before = brief.standing.regions(&account_id);
     let account = match door.open(&brief.context.aws, named.as_deref(), before).await {
         Ok(account) => Arc::new(account),
         Err(trouble) => {
-            // Who listens no more has stopped.
-            let _ = sender.send(Ok(Seen::Shut(trouble))).await;
-            return;
+            return sender.send(Ok(Seen::Shut(trouble))).await.is_ok();
         }
     };
     let (open, off) = (scopes(brief, &account), switched_off(brief, &account));
     let scopes = open.iter().chain(&off).cloned().collect();
     if sender.send(Ok(Seen::Entered { account_id, scopes })).await.is_err() {
-        return;
+        return false;
     }
     for scope in off {
         let planned = plan_look(brief, Some(Arc::clone(&account)), is_off(&account, scope), None).await;
         if !tell(sender, planned).await {
-            return;
+            return false;
         }
     }
     let mut places = JoinSet::new();
@@ -265,6 +271,7 @@ async fn look_at_account(brief: &Arc<Brief>, door: Door, sender: &Sender) {
         }
     }
     account.rest();
+    !sender.is_closed()
 }
 
 /// What is known of a region that the account has switched off stands, and says so.

@@ -11,10 +11,9 @@ use crate::inventory::{AccountTrouble, Scope, ScopeState, Trouble};
 use crate::plan::Settled;
 use crate::registry::{ApiDocument, Counts, Outcome, RunError, RunId, Tally, Trigger};
 
-/// The outcome of a run that went to its end. `before` says that a run which it carries on had complete scopes.
+/// The outcome of a run that went to its end: what failed, and whether any scope was complete, in it or in a run that it carries on.
 #[must_use]
-pub fn outcome(scopes: &[ScopeReport], before: bool) -> Outcome {
-    let complete = before || scopes.iter().any(|scope| scope.state == ScopeState::Complete);
+pub fn outcome(scopes: &[ScopeReport], complete: bool) -> Outcome {
     let unexplained = scopes.iter().any(|scope| scope.state != ScopeState::Complete && !scope.explained);
     match (complete, unexplained) {
         (false, _) => Outcome::Failed,
@@ -124,9 +123,9 @@ pub struct RunReport {
     pub error: Option<RunError>,
     /// What it counted.
     pub counts: Counts,
-    /// Each scope, by account, region and family.
+    /// Each scope, by account, region and family; of a run that nobody set off by hand only those that were not complete.
     pub scopes: Vec<ScopeReport>,
-    /// Each API, by identity.
+    /// Each API, by identity; none of a run that nobody set off by hand.
     pub apis: Vec<ApiDocument>,
     /// The interrupted run that it goes on with.
     pub resumes: Option<RunId>,

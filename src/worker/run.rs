@@ -18,7 +18,7 @@ use tracing::Instrument;
 use super::book::{Book, Claim, ScopeCommit};
 use super::closed::{Closed, Standing};
 use super::context::{ByHand, Context, FailedPlace, Mode, Request};
-use super::ending::document;
+use super::ending::{LOG, document};
 use super::looking::{self, Brief, Planned, Seen};
 use super::report::{RunReport, ScopeReport};
 use crate::config::{Connection, Credentials, Regions};
@@ -54,6 +54,7 @@ async fn from_claim_to_end(context: &Context, connection: &Connection, request: 
         tracing::Span::current().record("run_id", run_id);
         tracing::debug!(trigger = request.trigger.as_str(), resumes = claim.resumes, "run begun");
     }
+    let claim_saw_whole = !claim.done.is_empty();
     let mut run = Run {
         context: context.clone(),
         connection: connection.clone(),
@@ -65,6 +66,7 @@ async fn from_claim_to_end(context: &Context, connection: &Connection, request: 
         notice: None,
         answered: BTreeMap::new(),
         scopes: Vec::new(),
+        saw_whole: claim_saw_whole,
         apis: Vec::new(),
         book,
         claim,
@@ -106,7 +108,10 @@ pub(super) struct Run {
     pub(super) doors: BTreeMap<String, Option<String>>,
     /// What a person should know besides, one sentence.
     pub(super) notice: Option<String>,
+    /// The rows that are still to be told; see [`Run::tell`].
     pub(super) scopes: Vec<ScopeReport>,
+    /// Whether any scope was complete, a run that it carries on included.
+    pub(super) saw_whole: bool,
     pub(super) apis: Vec<ApiDocument>,
     /// The named APIs that AWS knew, each with its deployed stages.
     pub(super) answered: BTreeMap<String, BTreeSet<String>>,
@@ -210,7 +215,7 @@ impl Run {
             self.book.record_account(run_id, trouble, meant, now).await?;
         }
         self.count_scope(&row);
-        self.scopes.push(row);
+        self.tell(row);
         Ok(())
     }
 
@@ -364,12 +369,11 @@ impl Run {
             self.counts.throttled += row.throttled;
             self.count_scope(&row);
         }
-        // Nobody reads what a run by itself found but in the registry, and an organization's APIs are many.
-        let told = self.request.trigger == Trigger::Manual;
+        let told = self.is_told();
         for entry in plan.entries.iter().filter(|entry| told && entry.decision.is_some()) {
             self.apis.push(document(entry, row.account_name.as_deref(), &self.connection.name, committed));
         }
-        self.scopes.push(row);
+        self.tell(row);
         Ok(None)
     }
 
@@ -415,6 +419,25 @@ impl Run {
                     }
                 }
             }
+        }
+    }
+
+    /// Whether a person reads what it found. What a run by itself found is read in the registry alone, and an organization's scopes and
+    /// APIs are many.
+    fn is_told(&self) -> bool {
+        self.request.trigger == Trigger::Manual
+    }
+
+    /// Says how a scope went to those who look closely, and keeps its row for the end of the run: where a person reads it, or where
+    /// something is to be said about its failure. So a run by itself does not grow with what it has done.
+    pub(super) fn tell(&mut self, row: ScopeReport) {
+        let (account, region, state) = (row.account_id.as_deref(), row.region.as_deref(), row.state.as_str());
+        let ScopeReport { family, apis, calls, throttled, .. } = row;
+        tracing::debug!(target: LOG, account, region, family, state, apis, calls, throttled, "scope over");
+        let complete = row.state == ScopeState::Complete;
+        self.saw_whole |= complete;
+        if self.is_told() || !complete {
+            self.scopes.push(row);
         }
     }
 
