@@ -13,7 +13,7 @@ use super::{fold, naming, setup};
 use crate::clock;
 use crate::inventory::{Family, ScopeState};
 use crate::registry::Reader;
-use crate::worker::coverage::{self, Coverage, CoverageFilter, Covered, Totals};
+use crate::worker::coverage::{self, Coverage, CoverageFilter, Covered, Missed, Totals};
 use crate::worker::documents;
 
 /// Lists coverage; with `--stale` only what nothing explains, and then it ends with 3 where there is any.
@@ -60,19 +60,10 @@ fn must_be_seen(global: &Global, registry: &Reader, filter: &CoverageFilter) -> 
     if let Some(name) = &filter.connection {
         naming::must_be_known(global, registry, name)?;
     }
-    if filter.account.is_none() && filter.region.is_none() {
-        return Ok(());
-    }
-    let seen = coverage::seen(registry, filter)?;
     let place = filter.connection.as_ref().map_or_else(|| "coverage".to_owned(), |name| format!("coverage of {name}"));
-    if let Some(account) = filter.account.as_ref().filter(|account| !seen.accounts.contains(*account)) {
-        return Err(naming::missing("account", account, &place, seen.accounts.iter()));
-    }
-    match &filter.region {
-        Some(region) if !seen.everywhere && !seen.regions.contains(region) => {
-            Err(naming::missing("region", region, &place, seen.regions.iter()))
-        }
-        _ => Ok(()),
+    match coverage::missed(registry, filter)? {
+        Some(Missed { what, name, seen }) => Err(naming::missing(what, &name, &place, seen.iter())),
+        None => Ok(()),
     }
 }
 

@@ -33,13 +33,13 @@ pub trait Backend: Send + Sync + 'static {
     /// The document of `apis`.
     ///
     /// # Errors
-    /// The cursor is none, or the registry cannot be read.
+    /// The cursor is none, the connection was never heard of, or the registry cannot be read.
     fn apis(&self, query: &ApisQuery) -> Result<Listing, Refusal>;
 
     /// The document of `runs`, the newest first.
     ///
     /// # Errors
-    /// The cursor is none, or the registry cannot be read.
+    /// The cursor is none, the connection was never heard of, or the registry cannot be read.
     fn runs(&self, query: &RunsQuery) -> Result<Listing, Refusal>;
 
     /// The document of `deliveries`, the newest first.
@@ -51,7 +51,7 @@ pub trait Backend: Send + Sync + 'static {
     /// The document of `coverage`.
     ///
     /// # Errors
-    /// The cursor is none, or the registry cannot be read.
+    /// The cursor is none, nobody ever looked at what is named, or the registry cannot be read.
     fn coverage(&self, query: &CoverageQuery) -> Result<Listing, Refusal>;
 
     /// The document of `runs ID`.

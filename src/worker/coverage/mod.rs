@@ -156,34 +156,43 @@ pub fn coverage(
     Ok(Coverage { entries, totals })
 }
 
-/// Where anybody ever looked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SeenPlaces {
-    /// Accounts, also those that could not be entered.
-    pub accounts: BTreeSet<String>,
-    /// Regions of them.
-    pub regions: BTreeSet<String>,
-    /// Whether an account could not be entered, which is about each of its regions, whichever they are.
-    pub everywhere: bool,
+/// An account or region that a filter names and where nobody ever looked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// `account` or `region`.
+    pub what: &'static str,
+    /// Its name.
+    pub name: String,
+    /// Those where somebody looked; regions are those of the filter's account.
+    pub seen: BTreeSet<String>,
 }
 
-/// Where anybody ever looked, or the connection that the filter names: what its account and region may be. Regions are those of its
-/// account.
+/// Which account or region of a filter is one where nobody ever looked, or the connection that it names did not: a slip of the pen would be
+/// well for ever.
 ///
 /// # Errors
 /// What SQLite and the disk may refuse.
-pub fn seen(registry: &Reader, filter: &CoverageFilter) -> Result<SeenPlaces, RegistryError> {
-    let mut seen = SeenPlaces::default();
+pub fn missed(registry: &Reader, filter: &CoverageFilter) -> Result<Option<Missed>, RegistryError> {
+    if filter.account.is_none() && filter.region.is_none() {
+        return Ok(None);
+    }
+    let (mut accounts, mut regions) = (BTreeSet::new(), BTreeSet::new());
+    // An account that could not be entered is about each of its regions, whichever they are.
+    let mut everywhere = false;
     registry.for_each_account(filter.connection.as_deref(), |rows| {
         for row in rows {
             if filter.account.is_none() || filter.account == row.account_id {
-                seen.everywhere |= row.region.is_none() && !row.is_closed();
-                seen.regions.extend(row.region);
+                everywhere |= row.region.is_none() && !row.is_closed();
+                regions.extend(row.region);
             }
-            seen.accounts.extend(row.account_id);
+            accounts.extend(row.account_id);
         }
     })?;
-    Ok(seen)
+    if let Some(account) = filter.account.as_ref().filter(|account| !accounts.contains(*account)) {
+        return Ok(Some(Missed { what: "account", name: account.clone(), seen: accounts }));
+    }
+    let region = filter.region.as_ref().filter(|region| !everywhere && !regions.contains(*region));
+    Ok(region.map(|region| Missed { what: "region", name: region.clone(), seen: regions }))
 }
 
 /// What is measured of each connection; never more than one account of it is in memory.

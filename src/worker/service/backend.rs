@@ -22,7 +22,7 @@ use crate::registry::{
     TimelineFilter,
 };
 use crate::worker::book::lock;
-use crate::worker::coverage::{self, CoverageFilter, Place, Watched};
+use crate::worker::coverage::{self, CoverageFilter, Missed, Place, Watched};
 use crate::worker::documents::{self, Known, Outlook};
 use crate::zones::ZoneData;
 
@@ -160,6 +160,9 @@ impl Backend for Desk {
             limit: Some(query.paging.limit + 1),
         };
         let apis = reader.apis(&filter).map_err(unreadable)?;
+        if apis.is_empty() {
+            must_be_known(&config, &reader, query.connection.as_deref())?;
+        }
         let watched = Watched::of(&config, &reader, self.service.now()).map_err(unreadable)?;
         let (apis, next) = part(apis, query.paging.limit, |api| cursors::api_text(&ApiPlace::of(api)));
         Ok(Listing { items: apis.iter().map(|api| documents::api(Some(&watched), api)).collect(), next })
@@ -169,7 +172,11 @@ impl Backend for Desk {
         let Paging { limit, cursor } = &query.paging;
         let after = cursor.as_deref().map(cursors::mark).transpose()?;
         let filter = TimelineFilter { connection: query.connection.clone(), after, limit: Some(limit + 1) };
-        let happened = self.reader()?.timeline(&filter).map_err(unreadable)?;
+        let (config, reader) = (self.service.config(), self.reader()?);
+        let happened = reader.timeline(&filter).map_err(unreadable)?;
+        if happened.is_empty() {
+            must_be_known(&config, &reader, query.connection.as_deref())?;
+        }
         let (happened, next) = part(happened, *limit, |happening| cursors::mark_text(&happening.mark()));
         Ok(Listing { items: happened.iter().map(documents::happening).collect(), next })
     }
@@ -199,6 +206,10 @@ impl Backend for Desk {
         let (config, reader) = (self.service.config(), self.reader()?);
         let covered = coverage::coverage(&reader, Some(&config), &filter, self.service.now()).map_err(unreadable)?;
         let mut entries = covered.entries;
+        if entries.is_empty() {
+            must_be_known(&config, &reader, filter.connection.as_deref())?;
+            must_be_seen(&reader, &filter)?;
+        }
         entries.retain(|entry| after.as_ref().is_none_or(|after| Place::of(entry) > *after));
         let (entries, next) = part(entries, limit, |entry| cursors::covered_text(&Place::of(entry)));
         Ok(Listing { items: entries.iter().map(documents::coverage).collect(), next })
@@ -256,13 +267,35 @@ fn known_target(config: &Arc<Config>, name: &str) -> Result<(), Refusal> {
 }
 
 fn known<'a>(config: &'a Arc<Config>, name: &str) -> Result<&'a Connection, Refusal> {
-    config.connections.get(name).ok_or_else(|| {
-        let refusal = Refusal::new(RefusalKind::NotFound, format!("no connection is named {name}"));
-        match crate::config::nearest(name, config.connections.keys().map(String::as_str)) {
-            Some(near) => refusal.hint(format!("did you mean {near}?")),
-            None => refusal.hint("/api/v1/connections lists them"),
-        }
+    config.connections.get(name).ok_or_else(|| no_connection(name, config.connections.keys()))
+}
+
+/// Refuses a connection that neither the file nor the registry has ever had: its empty lists would be good news for ever.
+fn must_be_known(config: &Config, reader: &Reader, name: Option<&str>) -> Result<(), Refusal> {
+    let Some(name) = name else { return Ok(()) };
+    let mut known = reader.connections().map_err(unreadable)?;
+    known.extend(config.connections.keys().cloned());
+    if known.contains(name) { Ok(()) } else { Err(no_connection(name, &known)) }
+}
+
+fn no_connection<'a>(name: &str, known: impl IntoIterator<Item = &'a String>) -> Refusal {
+    missing(&format!("no connection is named {name}"), name, known, "/api/v1/connections lists them")
+}
+
+/// Refuses an account or a region where nobody ever looked, as `coverage` does.
+fn must_be_seen(reader: &Reader, filter: &CoverageFilter) -> Result<(), Refusal> {
+    let lists = "/api/v1/coverage lists where anybody looked";
+    let missed = coverage::missed(reader, filter).map_err(unreadable)?;
+    missed.map_or(Ok(()), |Missed { what, name, seen }| {
+        Err(missing(&format!("nobody ever looked at {what} {name}"), &name, &seen, lists))
     })
+}
+
+/// A name that is none, with the nearest right one or else where the right ones are.
+fn missing<'a>(message: &str, name: &str, known: impl IntoIterator<Item = &'a String>, lists: &str) -> Refusal {
+    let near = crate::config::nearest(name, known.into_iter().map(String::as_str));
+    let hint = near.map_or_else(|| lists.to_owned(), |near| format!("did you mean {near}?"));
+    Refusal::new(RefusalKind::NotFound, message).hint(hint)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it stands where errors are mapped")]

@@ -80,6 +80,12 @@ fn what_is_asked_wrongly_is_explained() {
         ("/api/v1/deliveries?target=catlog", 404, "no target is named catlog", "did you mean catalog?"),
         ("/api/v1/deliveries?state=dread", 400, "no state is named dread", "did you mean dead?"),
         ("/api/v1/nothing", 404, "there is nothing at /api/v1/nothing", ""),
+        ("/api/v1/apis?connection=shpo", 404, "no connection is named shpo", "did you mean shop?"),
+        ("/api/v1/runs?connection=shpo", 404, "no connection is named shpo", "did you mean shop?"),
+        ("/api/v1/coverage?connection=shpo", 404, "no connection is named shpo", "did you mean shop?"),
+        ("/api/v1/coverage?connection=elsewhere", 404, "no connection is named elsewhere", "/api/v1/connections lists"),
+        ("/api/v1/coverage?stale=8d&account=111122223334", 404, "account 111122223334", "did you mean 111122223333?"),
+        ("/api/v1/coverage?region=eu-wst-1", 404, "nobody ever looked at region eu-wst-1", "did you mean eu-west-1?"),
     ] {
         let answer = site.get(path);
         let error = &answer.json()["error"];
