@@ -48,7 +48,7 @@ pub(super) async fn iam<W: Write>(desk: &Desk, asked: &Iam, output: &mut Output<
         }
         Iam::ChildRole { connections: names, steps: true, .. } => {
             let connections = with_central_role(chosen(names)?, names)?;
-            return steps(desk, &sharing(&loaded, &connections, Kind::CentralRole), output);
+            return steps(desk, &loaded, &sharing(&loaded, &connections, Kind::CentralRole), output);
         }
         Iam::ChildRole { connections: names, format, .. } => {
             let connections = with_central_role(chosen(names)?, names)?;
@@ -236,8 +236,13 @@ fn heading(document: &Document) -> String {
 }
 
 /// How the roles are rolled out.
-fn steps<W: Write>(desk: &Desk, connections: &[&Connection], output: &mut Output<W>) -> Result<Exit, Failure> {
-    for roll_out in iam::roll_outs(connections) {
+fn steps<W: Write>(
+    desk: &Desk,
+    loaded: &Schedules,
+    connections: &[&Connection],
+    output: &mut Output<W>,
+) -> Result<Exit, Failure> {
+    for roll_out in iam::roll_outs(connections, loaded.config.connections.values()) {
         if desk.global.output == Format::Json {
             output.json(&json!(roll_out))?;
             continue;

@@ -41,32 +41,32 @@ pub struct RollOut {
 }
 
 /// The roll-out of each central role that these connections have. A role is made once, for all who share it: a second stack with the same
-/// role would fail, and one that knows of one connection alone would let in no other.
+/// role would fail, and one that knows of one connection alone would let in no other. `file` are all the connections that there are: what
+/// another central role needs may be in the way.
 #[must_use]
-pub fn roll_outs(connections: &[&Connection]) -> Vec<RollOut> {
-    let with_role = |connection: &&Connection| match &connection.credentials {
-        Credentials::CentralRole(role) => Some(role.role_arn.arn.clone()),
-        _ => None,
-    };
+pub fn roll_outs<'a>(connections: &[&Connection], file: impl IntoIterator<Item = &'a Connection>) -> Vec<RollOut> {
+    let with_role = |connection: &&Connection| central_role(connection).map(|role| role.role_arn.arn.clone());
+    let others: Vec<&CentralRole> = file.into_iter().filter_map(central_role).collect();
     let arns: BTreeSet<String> = connections.iter().filter_map(with_role).collect();
     let roll_out = |arn: String| {
         let same: Vec<&Connection> =
             connections.iter().copied().filter(|one| with_role(one).as_ref() == Some(&arn)).collect();
         let all = roles(&same);
-        let steps = steps(&all)?;
+        let steps = steps(&all, &others)?;
         Some(RollOut { central_role: arn, connections: names(&all), steps })
     };
     arns.into_iter().filter_map(roll_out).collect()
 }
 
-fn steps(all: &[Role<'_>]) -> Option<Vec<Step>> {
+fn steps(all: &[Role<'_>], others: &[&CentralRole]) -> Option<Vec<Step>> {
     let central = Part::of(&all.iter().filter(|role| role.kind == Kind::CentralRole).collect::<Vec<_>>())?;
     let children: BTreeSet<&String> = central.keys.iter().map(|key| &key.child_role_name).collect();
     let children: Vec<Part<'_>> = children
         .iter()
         .filter_map(|name| {
             let of = |role: &&Role<'_>| {
-                role.kind == Kind::ChildRole && central_role(role).is_some_and(|key| key.child_role_name == **name)
+                role.kind == Kind::ChildRole
+                    && central_role(role.connection).is_some_and(|key| key.child_role_name == **name)
             };
             Part::of(&all.iter().filter(of).collect::<Vec<_>>())
         })
@@ -74,14 +74,14 @@ fn steps(all: &[Role<'_>]) -> Option<Vec<Step>> {
     let mut steps = vec![central.central_role(), central.trusted_access()];
     for child in &children {
         let which = if children.len() == 1 { String::new() } else { format!(" {}", child.key.child_role_name) };
-        steps.extend([child.stack_set(&which), child.instances(&which), child.management_account(&which)]);
+        steps.extend([child.stack_set(&which, others), child.instances(&which), child.management_account(&which)]);
     }
     steps.push(central.test());
     Some(steps)
 }
 
-fn central_role<'a>(role: &Role<'a>) -> Option<&'a CentralRole> {
-    match &role.connection.credentials {
+fn central_role(connection: &Connection) -> Option<&CentralRole> {
+    match &connection.credentials {
         Credentials::CentralRole(key) => Some(key),
         _ => None,
     }
@@ -105,7 +105,7 @@ const CHILD_TEMPLATE: &str = "child-role.yaml";
 
 impl<'a> Part<'a> {
     fn of(roles: &[&Role<'a>]) -> Option<Self> {
-        let keys: Vec<&CentralRole> = roles.iter().filter_map(|role| central_role(role)).collect();
+        let keys: Vec<&CentralRole> = roles.iter().filter_map(|role| central_role(role.connection)).collect();
         let (first, key) = (roles.first()?, *keys.first()?);
         let role = if first.kind == Kind::CentralRole { &key.role_arn.arn } else { &key.child_role_name };
         let connections: Vec<String> = names(roles.iter().copied()).iter().map(|name| word(name)).collect();
@@ -157,14 +157,16 @@ impl<'a> Part<'a> {
         }
     }
 
-    fn stack_set(&self, which: &str) -> Step {
+    fn stack_set(&self, which: &str, others: &[&CentralRole]) -> Step {
         let Self { connections, stack: set, region, .. } = self;
+        let in_the_way = self.in_the_way(others).unwrap_or_default();
         let (before, behind) = piped("--parameters", &self.parameters);
         Step {
             title: format!("Make the StackSet of the child role{which}"),
             place: MANAGEMENT.to_owned(),
-            why: "Automatic deployment gives the role to accounts that join later, and takes it from those that leave."
-                .to_owned(),
+            why: format!(
+                "Automatic deployment gives the role to accounts that join later, and takes it from those that leave.{in_the_way}"
+            ),
             commands: vec![
                 format!("aboard iam child-role {connections} > {CHILD_TEMPLATE}"),
                 format!(
@@ -179,6 +181,31 @@ impl<'a> Part<'a> {
                 fill_in(&self.parameters)
             ),
         }
+    }
+
+    /// What is to be done first where another central role enters by a role of the same name. An account has one role of a name, whatever its
+    /// path and case, so other names for stack and `StackSet` alone would only move the failure into every account.
+    fn in_the_way(&self, others: &[&CentralRole]) -> Option<String> {
+        let (own, name) = (&self.key.role_arn, role_name(&self.key.child_role_name));
+        let rivals = others.iter().map(|other| (&other.role_arn, role_name(&other.child_role_name)));
+        let rivals: Vec<_> = rivals
+            .filter(|(arn, other)| {
+                arn.arn != own.arn && arn.partition == own.partition && other.eq_ignore_ascii_case(name)
+            })
+            .map(|(arn, _)| arn)
+            .collect();
+        let arns: BTreeSet<&str> = rivals.iter().map(|arn| arn.arn.as_str()).collect();
+        let arns: Vec<&str> = arns.into_iter().collect();
+        // An account is in one organization at most.
+        let surely = rivals.iter().any(|arn| arn.account_id == own.account_id);
+        let (is, where_) = if surely { ("is", "") } else { ("may be", ", unless that is another organization") };
+        (!arns.is_empty()).then(|| {
+            format!(
+                " A role of this name {is} in the way: {} in the schedule file goes by one too, and an account has one role of a name, which \
+                 trusts one of them. Give one of the connections another child_role_name before this step{where_}.",
+                arns.join(", ")
+            )
+        })
     }
 
     fn instances(&self, which: &str) -> Step {
@@ -285,10 +312,15 @@ impl<'a> Part<'a> {
     }
 }
 
+/// The name of a role without its path.
+fn role_name(role: &str) -> &str {
+    role.rsplit('/').next().unwrap_or_default()
+}
+
 /// A stack is called by its role: letters, digits and hyphens, at most 128 (CloudFormation API Reference, `CreateStack`); a role's name has at
 /// most 64, without its path, and no other in an account is the same.
 fn stack(kind: Kind, role: &str) -> String {
-    let letters = role.rsplit('/').next().unwrap_or_default().chars();
+    let letters = role_name(role).chars();
     let name: String = letters.map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect();
     format!("aboard-{}-{name}", kind.as_str())
 }

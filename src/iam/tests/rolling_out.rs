@@ -4,7 +4,7 @@ use super::*;
 fn the_roll_out_goes_from_the_central_role_to_the_management_account_in_one_region() {
     let commands = |more: &str, partition: &str| {
         let config = config(&central(partition, more));
-        let made = roll_outs(&all(&config)).remove(0);
+        let made = roll_outs(&all(&config), all(&config)).remove(0);
         let lines: Vec<Vec<String>> = made.steps.into_iter().map(|step| step.commands).collect();
         lines
     };
@@ -55,7 +55,7 @@ fn connections_that_share_a_central_role_share_its_stack_and_whichever_is_asked_
     let text = value(&central[0].body).to_string();
     assert!(text.contains("role/spokes/Child") && text.contains("role/Other") && text.contains("what env:C holds"));
 
-    let made = roll_outs(&all(&config));
+    let made = roll_outs(&all(&config), all(&config));
     let of: Vec<Vec<String>> = made.iter().map(|one| one.connections.clone()).collect();
     assert_eq!(of, [vec!["a", "b", "c"], vec!["d"]]);
     let commands: Vec<&String> = made[0].steps.iter().flat_map(|step| &step.commands).collect();
@@ -77,10 +77,34 @@ fn one_connection_that_wants_every_account_of_an_organization_has_the_role_deplo
     };
     let targets = |text: &str| {
         let config = config(text);
-        let made = roll_outs(&all(&config)).remove(0);
+        let made = roll_outs(&all(&config), all(&config)).remove(0);
         made.steps[3].commands.iter().find(|line| line.contains("create-stack-instances")).unwrap().clone()
     };
     let (one, two) = (units("a", "11112222"), units("b", "33334444"));
     assert!(targets(&(one.clone() + &two)).contains("Ids=ou-abcd-11112222,ou-abcd-33334444 "));
     assert!(targets(&(one + &sharing_central("b", ""))).contains("Ids=\"$ROOT\" "));
+}
+
+#[test]
+fn a_central_role_that_goes_by_a_child_role_of_the_same_name_is_named_before_it_is_in_the_way() {
+    let why = |other: &str| {
+        let config = config(&(sharing_central("a", "") + other));
+        let made = roll_outs(&[&config.connections["a"]], all(&config)).remove(0);
+        made.steps.into_iter().find(|step| step.title.contains("StackSet of")).unwrap().why
+    };
+    let other = |from: &str, to: &str| sharing_central("b", "").replace(from, to);
+    let elsewhere = why(&other("111122223333", "444455556666").replace("spokes/Child", "child"));
+    assert!(elsewhere.contains("arn:aws:iam::444455556666:role/hub/Central in the schedule file"), "{elsewhere}");
+    assert!(elsewhere.contains("may be in the way") && elsewhere.contains("another child_role_name"), "{elsewhere}");
+    assert!(elsewhere.ends_with("before this step, unless that is another organization."), "{elsewhere}");
+    let same_account = why(&other("hub/Central", "hub/Central2"));
+    assert!(
+        same_account.contains("name is in the way") && same_account.ends_with("before this step."),
+        "{same_account}"
+    );
+    for harmless in
+        [other("Child", "Other"), other("", ""), other("arn:aws:iam::111122223333", "arn:aws-cn:iam::444455556666")]
+    {
+        assert!(!why(&harmless).contains("in the way"), "{harmless}");
+    }
 }
