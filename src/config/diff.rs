@@ -9,9 +9,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::model::{
-    ApisecConfig, AssumeRole, AutoOnboard, AwsUser, CentralRole, Config, Connection, Credentials, DefaultChain,
-    EntryRules, HttpConfig, Limits, MonthDay, NetworkConfig, Recurrence, Regions, RegistryConfig, Retry, Source,
-    Target, TargetKind, WebhookTarget,
+    ApisecConfig, AssumeRole, AutoOnboard, AwsUser, CentralRole, CommandTarget, Config, Connection, Credentials,
+    DefaultChain, EntryRules, HttpConfig, Limits, MonthDay, NetworkConfig, Recurrence, Regions, RegistryConfig, Retry,
+    Source, Target, TargetKind, WebhookTarget,
 };
 use super::pattern::{Filter, Patterns};
 
@@ -437,12 +437,21 @@ fn webhook(keys: &mut Keys, old: &WebhookTarget, new: &WebhookTarget) {
     keys.compare("in_flight", in_flight, &new.in_flight);
 }
 
+fn command(keys: &mut Keys, old: &CommandTarget, new: &CommandTarget) {
+    let CommandTarget { program, arguments, folder: _, environment, timeout, in_flight } = old;
+    keys.compare("command", &(program, arguments), &(&new.program, &new.arguments));
+    keys.compare("environment", environment, &new.environment);
+    keys.compare("timeout", timeout, &new.timeout);
+    keys.compare("in_flight", in_flight, &new.in_flight);
+}
+
 fn target(old: &Target, new: &Target) -> Vec<String> {
     let Target { name: _, events, retry, instances, digest, renamed_from, kind } = old;
     let table = match kind {
         TargetKind::Webhook(_) => "webhook",
         TargetKind::Directory { .. } => "directory",
         TargetKind::Apisec(_) => "apisec",
+        TargetKind::Command(_) => "command",
     };
     let mut keys = Keys::below("");
     keys.within(table, |keys| {
@@ -452,6 +461,7 @@ fn target(old: &Target, new: &Target) -> Vec<String> {
                 keys.compare("path", path, new_path);
             }
             (TargetKind::Apisec(old), TargetKind::Apisec(new)) => apisec(keys, old, new),
+            (TargetKind::Command(old), TargetKind::Command(new)) => command(keys, old, new),
             // Another kind of target under an old name: its table as a whole is new.
             _ => {
                 keys.differ.push("kind".to_owned());

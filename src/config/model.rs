@@ -140,6 +140,8 @@ pub enum TargetKind {
     },
     /// Applications of `APIsec`.
     Apisec(ApisecConfig),
+    /// A program.
+    Command(CommandTarget),
 }
 
 /// `[targets.NAME.webhook]`.
@@ -154,6 +156,23 @@ pub struct WebhookTarget {
     /// Limit for one attempt.
     pub timeout: Duration,
     /// Requests under way side by side.
+    pub in_flight: usize,
+}
+
+/// `[targets.NAME.command]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandTarget {
+    /// A name to be looked for in `PATH`, or a path relative to `folder`.
+    pub program: String,
+    /// What it is called with.
+    pub arguments: Vec<String>,
+    /// Where it runs: the schedule file's folder, empty for the working directory.
+    pub folder: PathBuf,
+    /// Variables that it gets besides the usual ones.
+    pub environment: BTreeMap<String, SecretRef>,
+    /// Limit for one run.
+    pub timeout: Duration,
+    /// Runs side by side.
     pub in_flight: usize,
 }
 

@@ -195,8 +195,9 @@ fn elements<'v, 'i: 'v>(
     let mut seen = BTreeSet::new();
     for item in list {
         value(report, item, items, path, key);
-        // Durations may well repeat, and what two secrets have in common is nobody's business.
-        if let (Shape::Text(_) | Shape::Choice(_), DeValue::String(text)) = (items, item.get_ref())
+        // Durations and arguments may well repeat, and what two secrets have in common is nobody's business.
+        if !matches!(items, Shape::Text(Format::Argument))
+            && let (Shape::Text(_) | Shape::Choice(_), DeValue::String(text)) = (items, item.get_ref())
             && !seen.insert(text.as_ref())
         {
             report.error(&item.span(), path, Complaint::new(format!("{} is listed twice", quoted(text))));

@@ -13,7 +13,7 @@ use url::Url;
 use super::Failure;
 use super::answer::{Answer, excerpt};
 use crate::config::NetworkConfig;
-use crate::trust;
+use crate::{environment, trust};
 
 /// How long a connection may take to come about, within the limit for the whole attempt.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -88,20 +88,27 @@ pub(super) fn failure(error: &reqwest::Error, place: &str, timeout: Duration) ->
     let causes = excerpt(causes(error).join(": ").as_bytes());
     let message = if error.is_timeout() && error.is_connect() {
         let limit = humantime::format_duration(CONNECT.min(timeout));
-        format!("{place} cannot be reached: no connection came about within {limit}")
+        format!("{place} cannot be reached: no connection came about within {limit}{}", proxies())
     } else if error.is_timeout() {
         format!("{place} did not answer within {}", humantime::format_duration(timeout))
     } else if is_untrusted(error) {
         let hint = "where the certificate is your own, name its authority as ca_file in [network]";
         format!("{place} cannot be reached: {causes}; {hint}")
     } else if error.is_connect() {
-        format!("{place} cannot be reached: {causes}")
+        format!("{place} cannot be reached: {causes}{}", proxies())
     } else if error.is_body() || error.is_decode() {
         format!("{place} broke off its answer: {causes}")
     } else {
         format!("{place} gave no answer: {causes}")
     };
     Failure::passing(message)
+}
+
+/// Which proxies may stand in the way. Their addresses may hold a password.
+fn proxies() -> String {
+    const VARIABLES: [&str; 6] = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+    let set: Vec<&str> = VARIABLES.into_iter().filter(|name| environment::path(name).is_some()).collect();
+    if set.is_empty() { String::new() } else { format!("; a proxy is set by {}", set.join(", ")) }
 }
 
 /// What the libraries below say, outermost first, without what only says that a request failed.
@@ -126,14 +133,18 @@ fn causes(error: &reqwest::Error) -> Vec<String> {
 fn is_untrusted(error: &reqwest::Error) -> bool {
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     while let Some(error) = cause {
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = error.downcast_ref().or_else(|| inner.and_then(|inner| inner.downcast_ref()));
-        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
+        if matches!(tls(error), Some(rustls::Error::InvalidCertificate(_))) {
             return true;
         }
         cause = error.source();
     }
     false
+}
+
+/// TLS's own error, which each layer wraps in one of input and output that is not among the causes.
+fn tls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+    let inside = || error.downcast_ref::<std::io::Error>()?.get_ref();
+    error.downcast_ref().or_else(|| tls(inside()?))
 }
 
 fn set_up(error: &reqwest::Error) -> Failure {

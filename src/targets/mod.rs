@@ -7,6 +7,7 @@
 mod answer;
 mod apisec;
 mod client;
+mod command;
 mod event;
 mod webhook;
 
@@ -245,6 +246,7 @@ pub fn open(settings: &Settings, setup: &Setup) -> Result<Box<dyn Target>, Failu
     match &settings.kind {
         TargetKind::Apisec(config) => Ok(Box::new(apisec::Apisec::open(config, &setup.network)?)),
         TargetKind::Webhook(webhook) => Ok(Box::new(webhook::Webhook::new(webhook, setup)?)),
+        TargetKind::Command(command) => Ok(Box::new(command::Command::new(command)?)),
         TargetKind::Directory { .. } => {
             Err(Failure::passing(format!("target {} is of a kind that is not built yet", settings.name)))
         }

@@ -109,6 +109,8 @@ fn a_default_in_the_schema_is_what_holds_without_the_key() {
         path = "specs"
         [targets.scanner.apisec]
         token = "env:APISEC_TOKEN"
+        [targets.script.command]
+        command = ["register"]
         [connections.a]
         regions = ["eu-west-1"]
         credentials.assume_role = { role_arn = "arn:aws:iam::111122223333:role/R" }
@@ -120,7 +122,7 @@ fn a_default_in_the_schema_is_what_holds_without_the_key() {
     let schema = config::schema();
     let given: toml::Table = toml::from_str(bare).unwrap();
 
-    let tables: [(&[&str], &str); 9] = [
+    let tables: [(&[&str], &str); 10] = [
         (&["registry"], "/properties/registry"),
         (&["limits"], "/properties/limits"),
         (&["targets", "hook", "webhook"], "/properties/targets/additionalProperties/properties/webhook"),
@@ -128,6 +130,7 @@ fn a_default_in_the_schema_is_what_holds_without_the_key() {
             &["targets", "hook", "webhook", "retry"],
             "/properties/targets/additionalProperties/properties/webhook/properties/retry",
         ),
+        (&["targets", "script", "command"], "/properties/targets/additionalProperties/properties/command"),
         (&["targets", "specs", "directory"], "/properties/targets/additionalProperties/properties/directory"),
         (&["targets", "scanner", "apisec"], "/properties/targets/additionalProperties/properties/apisec"),
         (&["connections", "a", "auto_onboard"], "/properties/connections/additionalProperties/properties/auto_onboard"),

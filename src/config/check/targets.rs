@@ -1,6 +1,7 @@
 //! `[targets.NAME.KIND]`.
 
 mod apisec;
+mod command;
 
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ pub(super) fn target(report: &mut Report<'_>, name: &str, node: &Node<'_>, place
         "webhook" => webhook(&node, place),
         "directory" => node.file("path", place).map(|path| TargetKind::Directory { path }),
         "apisec" => apisec::apisec(report, &node, place),
+        "command" => command::command(report, &node, place),
         _ => None,
     };
     let events = if node.has("events") {

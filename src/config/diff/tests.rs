@@ -21,6 +21,10 @@ path = "specs"
 [targets.scanner.apisec]
 token = "env:APISEC"
 
+[targets.script.command]
+command = ["register", "-v"]
+environment = { TOKEN = "env:TOKEN" }
+
 [connections.payments]
 regions = ["eu-west-1", "eu-west-2"]
 stages = ["prod", "live-*"]
@@ -77,11 +81,17 @@ fn each_key_that_differs_is_named_and_nothing_else() {
         ),
         ("https://catalog.", "https://catalogue.", "catalog: webhook.url"),
         ("env:HOOK", "env:HOOKS", "catalog: webhook.secret"),
+        ("secret = \"env:HOOK\"", "secret = \"env:HOOK\"\nin_flight = 9", "catalog: webhook.in_flight"),
         ("\"specs\"", "\"spec\"", "specs: directory.path"),
         ("env:APISEC", "file:apisec", "scanner: apisec.token"),
         ("env:APISEC\"", "env:APISEC\"\nprune = true", "scanner: apisec.prune"),
         ("env:APISEC\"", "env:APISEC\"\nname = \"{account_id} {region} {api_id}\"", "scanner: apisec.name"),
         ("env:APISEC\"", "env:APISEC\"\ninstances = \"all\"", "scanner: apisec.instances"),
+        ("\"register\"", "\"registrar\"", "script: command.command"),
+        ("\"-v\"", "\"-q\"", "script: command.command"),
+        ("env:TOKEN", "env:TOKENS", "script: command.environment"),
+        ("\"-v\"]", "\"-v\"]\ntimeout = \"31s\"", "script: command.timeout"),
+        ("\"-v\"]", "\"-v\"]\nin_flight = 2", "script: command.in_flight"),
         ("path = \"specs\"", "path = \"specs\"\nretry.max = \"1h\"", "specs: directory.retry.max"),
     ] {
         assert_eq!(fields(&written_as(from, to)), [expected], "{from} -> {to}");

@@ -59,6 +59,10 @@ pub(super) enum Format {
     ServiceUrl,
     /// A name with placeholders.
     NameTemplate,
+    /// The name of an environment variable that a program may be given.
+    Variable,
+    /// A program's argument; it may be empty.
+    Argument,
 }
 
 impl Format {
@@ -92,6 +96,8 @@ impl Format {
             Self::HeaderName => network::header_name(value),
             Self::ServiceUrl => network::service_url(value).map(drop),
             Self::NameTemplate => NameTemplate::parse(value).map(drop),
+            Self::Variable => text::variable(value),
+            Self::Argument => text::argument(value),
         }
     }
 

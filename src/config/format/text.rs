@@ -77,6 +77,23 @@ pub(in crate::config) fn reference(value: &str) -> Result<(), Complaint> {
         .hint("refer to it by \"env:NAME\" or \"file:/path\""))
 }
 
+/// The name of a variable for a program: letters, digits and `_`, and none of those that the delivery itself sets.
+pub(in crate::config) fn variable(value: &str) -> Result<(), Complaint> {
+    let first = value.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    if !first || !value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        return Err(Complaint::new(format!("{} is not the name of an environment variable", quoted(value)))
+            .hint("a name is letters, digits and _, such as PORTAL_TOKEN"));
+    }
+    if value.starts_with("ABOARD_") {
+        return Err(Complaint::new(format!("the variable {} is set by the delivery itself", quoted(value))));
+    }
+    Ok(())
+}
+
+pub(in crate::config) fn argument(value: &str) -> Result<(), Complaint> {
+    if value.contains('\0') { Err(Complaint::new("an argument cannot hold the character NUL")) } else { Ok(()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

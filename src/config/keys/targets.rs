@@ -1,6 +1,7 @@
 //! Keys of `[targets.NAME]`.
 
 mod apisec;
+mod command;
 
 use super::super::format::Format;
 use super::super::shape::{Key, Shape, Table};
@@ -13,6 +14,7 @@ pub(super) static TARGET: Table = Table {
         Key::new("webhook", Shape::Table(&WEBHOOK), "An HTTP receiver of signed events."),
         Key::new("directory", Shape::Table(&DIRECTORY), "A directory of specification files."),
         Key::new("apisec", Shape::Table(&APISEC), "Applications of APIsec (the platform at apisecapps.com)."),
+        Key::new("command", Shape::Table(&command::COMMAND), "A program that is run for each event."),
     ],
 };
 

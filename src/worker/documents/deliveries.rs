@@ -77,5 +77,6 @@ pub fn kind(kind: &TargetKind) -> &'static str {
         TargetKind::Webhook { .. } => "webhook",
         TargetKind::Directory { .. } => "directory",
         TargetKind::Apisec(_) => "apisec",
+        TargetKind::Command(_) => "command",
     }
 }
