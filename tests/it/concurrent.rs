@@ -19,13 +19,13 @@ const SCHEDULES: &str = r#"
 requests_per_second = 0
 
 [targets.catalog.webhook]
-url = "https://catalog.example.com/hooks/apis"
+url = "http://127.0.0.1:9/hooks/apis"
 
 [targets.specs.directory]
 path = "specs"
 
 [targets.portal.webhook]
-url = "https://portal.example.com/hooks/apis"
+url = "http://127.0.0.1:9/hooks/apis"
 
 [connections.shop]
 regions = ["eu-west-1", "eu-west-2"]

@@ -36,4 +36,5 @@ mod scale;
 mod secrets;
 mod selection;
 mod support;
+mod targets;
 mod time;

@@ -27,7 +27,7 @@ requests_per_second = 0
 listen = "127.0.0.1:0"
 token = "env:SECRET"
 [targets.catalog.webhook]
-url = "https://catalog.example.com/hooks"
+url = "http://127.0.0.1:9/hooks"
 secret = "env:SIGNING"
 headers = {{ Authorization = "file:secret.txt" }}
 [connections.user]

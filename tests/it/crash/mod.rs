@@ -26,7 +26,7 @@ requests_per_second = 0
 accounts_in_flight = 1
 
 [targets.catalog.webhook]
-url = "https://catalog.example.com/hooks/apis"
+url = "http://127.0.0.1:9/hooks/apis"
 
 [targets.specs.directory]
 path = "specs"

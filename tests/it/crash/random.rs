@@ -32,7 +32,7 @@ impl Random {
 
 fn schedules() -> String {
     let mut text =
-        "[limits]\nrequests_per_second = 0\naccounts_in_flight = 1\n\n[targets.catalog.webhook]\nurl = \"https://catalog.example.com/\"\n\n\
+        "[limits]\nrequests_per_second = 0\naccounts_in_flight = 1\n\n[targets.catalog.webhook]\nurl = \"http://127.0.0.1:9/\"\n\n\
                     [targets.specs.directory]\npath = \"specs\"\n"
             .to_owned();
     for index in 0..ACCOUNTS {

@@ -8,6 +8,7 @@ pub(crate) mod manager;
 pub(crate) mod mounts;
 pub(crate) mod network;
 pub(crate) mod promtool;
+pub(crate) mod receiver;
 pub(crate) mod running;
 pub(crate) mod schedules;
 pub(crate) mod server;

@@ -19,8 +19,12 @@ pub(crate) struct Tls {
 
 impl Tls {
     pub(crate) fn before(server: &Server) -> Self {
+        Self::before_port(server.port())
+    }
+
+    pub(crate) fn before_port(port: u16) -> Self {
         let mut command = python();
-        command.args(["-c", include_str!("tls.py"), &server.port().to_string()]);
+        command.args(["-c", include_str!("tls.py"), &port.to_string()]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut said = String::new();
         child.stdout.take().unwrap().read_to_string(&mut said).unwrap();

@@ -50,7 +50,7 @@ pub(crate) fn targets() -> &'static str {
 [limits]
 requests_per_second = 0
 [targets.catalog.webhook]
-url = "https://catalog.example.com/hooks"
+url = "http://127.0.0.1:9/hooks"
 [targets.specs.directory]
 path = "specs"
 "#

@@ -9,7 +9,7 @@ const KEYS: &str = "frequency = \"daily\"\ntime = \"09:00\"\ntimezone = \"UTC\""
 const COMMITS: usize = 6;
 
 fn timed() -> Timed {
-    let targets = "[targets.catalog.webhook]\nurl = \"https://catalog.example.com/hooks\"\n";
+    let targets = "[targets.catalog.webhook]\nurl = \"http://127.0.0.1:9/hooks\"\n";
     Timed::new("2026-11-23T08:50:00Z", &format!("{}{targets}", file(&[("shop", KEYS)])))
 }
 

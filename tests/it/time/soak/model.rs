@@ -163,7 +163,7 @@ impl Model {
         self.note += 1;
         let mut text = format!(
             "# {}\n[http]\nlisten = \"127.0.0.1:0\"\n[limits]\nrequests_per_second = 0\nparallel_runs = 4\n\
-             [targets.catalog.webhook]\nurl = \"https://catalog.example.com/hooks\"\n",
+             [targets.catalog.webhook]\nurl = \"http://127.0.0.1:9/hooks\"\n",
             self.note
         );
         for plan in &self.plans {
