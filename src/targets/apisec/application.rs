@@ -138,7 +138,8 @@ impl Job<'_> {
     }
 }
 
-fn wait(message: String, left: Duration) -> Failure {
+/// A failure until what was begun can be told from what never arrived.
+pub(super) fn wait(message: String, left: Duration) -> Failure {
     Failure {
         retry_after: Some(left),
         ..Failure::passing(format!("{message}; it is looked for again before anything is sent"))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Job;
-use super::application::remaining;
+use super::application::{remaining, wait};
 use super::finding::{normalised, shown};
 use super::kept::KeptInstance;
 use super::wire::{Application, was_refused};
@@ -30,7 +30,8 @@ impl Job<'_> {
         if missing.is_empty() {
             return if self.kept == before { Ok(()) } else { self.save().await };
         }
-        let asked = self.ask_for(&application, &missing).await?;
+        let asked = missing.len();
+        self.ask_for(&application, &missing).await?;
         for wait in READ_AGAIN {
             tokio::time::sleep(wait).await;
             let Some(application) = self.session.application(&application.application_id).await? else {
@@ -47,38 +48,37 @@ impl Job<'_> {
             self.said.push(format!("created {asked} instance{s}"));
             return Ok(());
         }
-        let urls: Vec<&str> = missing.iter().map(|instance| instance.url.as_str()).collect();
         let message =
-            format!("application {} was given {} and does not show it yet", shown(&application), urls.join(", "));
+            format!("application {} was given {} and does not show it yet", shown(&application), urls(&missing));
         Err(Failure::passing(message))
     }
 
-    /// Asks for the instances that are missing and were not asked for a moment ago: those may be on their way.
-    async fn ask_for(&mut self, application: &Application, missing: &[Instance]) -> Result<usize, Failure> {
+    /// Asks for the instances that are missing. Those that were asked for a moment ago may be on their way, and are waited for.
+    async fn ask_for(&mut self, application: &Application, missing: &[Instance]) -> Result<(), Failure> {
         let (now, settle) = (clock::now(), self.apisec.settle());
-        let on_its_way =
-            |url: &String| self.kept.asked.get(url).is_some_and(|at| remaining(*at, settle, now).is_some());
+        let left = |instance: &&Instance| {
+            self.kept.asked.get(&instance.url).and_then(|asked_at| remaining(*asked_at, settle, now))
+        };
+        // Two spellings of one address are one.
         let open: BTreeMap<String, &Instance> = missing
             .iter()
-            .filter(|instance| !on_its_way(&instance.url))
-            // Two spellings of one address are one.
+            .filter(|instance| left(instance).is_none())
             .map(|instance| (normalised(&instance.url), instance))
             .collect();
         if open.is_empty() {
-            return Ok(missing.len());
+            let message = format!("no answer came when {} was asked for", urls(missing));
+            return Err(wait(message, missing.iter().filter_map(|instance| left(&instance)).max().unwrap_or_default()));
         }
         self.kept.asked.extend(open.values().map(|instance| (instance.url.clone(), now)));
         self.save().await?;
         let items: Vec<(String, String)> =
             open.values().map(|instance| (instance.url.clone(), instance_name(instance))).collect();
-        if let Err(failure) = self.session.create_instances(&application.application_id, &items).await {
-            if was_refused(&failure) {
-                self.kept.asked.retain(|url, _| items.iter().all(|(asked, _)| asked != url));
-                self.save().await?;
-            }
-            return Err(failure);
+        let asked = self.session.create_instances(&application.application_id, &items).await;
+        if asked.as_ref().is_err_and(was_refused) {
+            self.kept.asked.retain(|url, _| items.iter().all(|(refused, _)| refused != url));
+            self.save().await?;
         }
-        Ok(missing.len())
+        asked
     }
 
     /// Keeps the instances that an application has for the API's addresses; answers the addresses that it lacks.
@@ -113,6 +113,10 @@ impl Job<'_> {
         }
         missing
     }
+}
+
+fn urls(instances: &[Instance]) -> String {
+    instances.iter().map(|instance| instance.url.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// What an instance is called: its stage, and its address, because a stage may have several.

@@ -5,6 +5,7 @@ mod answers;
 mod changing;
 mod registering;
 mod resuming;
+mod whole;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;

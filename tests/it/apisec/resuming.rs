@@ -141,6 +141,9 @@ async fn instances_that_appear_late_are_not_asked_for_twice() {
     desk.stub.hides_instances_for(6);
     let failure = desk.failed(&onboarded(&orders())).await;
     assert!(failure.message.contains("and does not show it yet"), "{}", failure.message);
+    let failure = desk.failed(&onboarded(&orders())).await;
+    assert!(failure.message.contains("it is looked for again before anything is sent"), "{}", failure.message);
+    assert!(failure.retry_after.is_some());
     desk.delivered(&onboarded(&orders())).await;
     assert_eq!(desk.stub.only().instances.len(), 1);
     assert_eq!(desk.stub.count("POST /v1/applications/app-0001/instances/batch"), 1);

@@ -85,6 +85,8 @@ pub(crate) struct Reload {
 struct State {
     token: String,
     page: usize,
+    /// Whether it turns everybody away.
+    closed: bool,
     applications: Vec<Application>,
     ids: u64,
     /// Requests so far, as `GET /v1/applications`.
@@ -138,6 +140,11 @@ impl Stub {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it turns everybody away, as one that is down does.
+    pub(crate) fn close(&self, closed: bool) {
+        self.state().closed = closed;
     }
 
     /// How many applications a page of the listing holds.
@@ -282,6 +289,7 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>, stuck: &Notify) {
             answer(&mut state, &request);
         }
         match state.faults.remove(&number) {
+            None if state.closed => (500, String::new(), json!({ "message": "closed" })),
             None => answer(&mut state, &request),
             Some(Fault::CutBefore) => return,
             Some(Fault::CutAfter) => {
