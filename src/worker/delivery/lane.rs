@@ -77,7 +77,7 @@ impl Lane {
     pub(super) async fn work(&self, until: Until, kick: &Notify, ending: &Ending) {
         let Some(_lock) = self.take(ending).await else { return };
         let name = &self.settings.name;
-        if let Err(error) = self.take_over().await {
+        if let Err(error) = self.take_over(until).await {
             tracing::error!(target = name, "the lane cannot be taken over: {error}");
         }
         let target = &self.target;
@@ -165,8 +165,10 @@ impl Lane {
         }
     }
 
-    async fn take_over(&self) -> Result<(), RegistryError> {
-        let (registry, name, now) = (Arc::clone(&self.registry), self.settings.name.clone(), (self.clock)());
+    async fn take_over(&self, until: Until) -> Result<(), RegistryError> {
+        let (registry, name) = (Arc::clone(&self.registry), self.settings.name.clone());
+        // It is due when this lane begins, or else a lane that ends after first attempts would leave it to the next one.
+        let now = if let Until::Attempted(begun) = until { begun } else { (self.clock)() };
         let renamed_from = self.settings.renamed_from.clone();
         let left = away(move || {
             let mut registry = lock(&registry);
