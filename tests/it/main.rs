@@ -15,6 +15,7 @@ mod contract;
 mod control;
 mod coverage;
 mod crash;
+mod delivery;
 mod due;
 mod edit_properties;
 mod editing;

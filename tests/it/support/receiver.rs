@@ -89,7 +89,7 @@ impl Does {
 #[derive(Debug)]
 pub(crate) struct Receiver {
     port: u16,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    asked: Arc<(Mutex<Vec<Asked>>, Condvar)>,
 }
 
 impl Receiver {
@@ -115,24 +115,34 @@ impl Receiver {
         format!("http://127.0.0.1:{}/hooks", self.port)
     }
 
+    /// Waits until so many requests came.
+    pub(crate) fn wait_for(&self, requests: usize) {
+        let (asked, more) = &*self.asked;
+        let (asked, waited) =
+            more.wait_timeout_while(asked.lock().unwrap(), LONG, |asked| asked.len() < requests).unwrap();
+        assert!(!waited.timed_out(), "only {} requests came", asked.len());
+    }
+
     pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+        self.asked.0.lock().unwrap().clone()
     }
 }
 
 fn serve(
     connection: TcpStream,
     number: usize,
-    asked: &Mutex<Vec<Asked>>,
+    asked: &(Mutex<Vec<Asked>>, Condvar),
     does: &(dyn Fn(usize, &Asked) -> Does + Send + Sync),
 ) {
     let mut reader = BufReader::new(connection.try_clone().unwrap());
     let mut writer = connection;
     while let Some(request) = request(&mut reader, number) {
         let before = {
-            let mut asked = asked.lock().unwrap();
-            asked.push(request.clone());
-            asked.len() - 1
+            let (all, more) = asked;
+            let mut all = all.lock().unwrap();
+            all.push(request.clone());
+            more.notify_all();
+            all.len() - 1
         };
         // Whoever is answered may have gone.
         match does(before, &request) {

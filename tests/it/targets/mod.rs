@@ -42,7 +42,15 @@ fn delivery(api_id: &str) -> Delivery {
         run: None,
     };
     let key = format!("{api_id:0>64}");
-    Delivery { delivery_id: 1, key, attempt: 1, notice, specifications: Vec::new(), undelivered_before: 0 }
+    Delivery {
+        delivery_id: 1,
+        key,
+        attempt: 1,
+        notice,
+        specifications: Vec::new(),
+        undelivered_before: 0,
+        addresses: Vec::new(),
+    }
 }
 
 /// What became of one delivery.
