@@ -16,6 +16,7 @@
 //! | [`schedule`] | when connections are due, and what becomes of each due instant |
 //! | [`inventory`] | what was seen |
 //! | [`document`], [`notice`] | an API as people see it; an event as a target is told it |
+//! | [`specification`] | from what AWS exports of a stage to the document that is stored and sent |
 //! | [`plan`] | what a run would do: a pure function and its truth table |
 //! | [`discovery`] | everything that talks to AWS |
 //! | [`registry`] | everything that talks to SQLite |
@@ -27,7 +28,7 @@
 //! | [`cli`] | the command line |
 //! | [`clock`], [`environment`], [`secret`], [`trust`] | the only readers of the clock, of the environment, of secrets, and of the file of trusted certificates |
 //!
-//! What holds always: the core (`config`, `schedule`, `inventory`, `plan`) reads no clock, environment, network, database or
+//! What holds always: the core (`config`, `schedule`, `inventory`, `plan`, `specification`) reads no clock, environment, network, database or
 //! file; a failed scope proves no absence; nothing is registered outside the transaction that also writes its history and its
 //! outbox rows; no transaction spans a network call; a secret is a reference until a run needs it.
 
@@ -45,6 +46,7 @@ pub mod plan;
 pub mod registry;
 pub mod schedule;
 pub mod secret;
+pub mod specification;
 pub mod targets;
 pub mod trust;
 pub mod worker;

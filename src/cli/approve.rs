@@ -27,6 +27,8 @@ pub(super) async fn approve<W: Write>(desk: &Desk, connection: &str, output: &mu
     let approval =
         approval.map_err(|error| Failure { exit: Exit::Failed, message: error.message, hint: error.hint })?;
     let targets = if approval.deliveries > 0 {
+        // What cannot be exported now waits for the next run, or goes without.
+        worker::leftovers(&context, connection).await?;
         context.courier.first_attempts(&context, &connection.name, before).await?
     } else {
         BTreeMap::new()

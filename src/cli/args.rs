@@ -36,6 +36,8 @@ const HEALTH_CODES: &str = "Exit codes: 0 healthy; 1 no worker, or one that has 
 
 const COVERAGE_CODES: &str = "Exit codes: 0 listed; 3 with --stale, where something has not been seen whole for so long and nothing explains it; 2 where there never was anything of the connection, account or region that is named.";
 
+const SPEC_CODES: &str = "Exit codes: 0 printed or listed; 1 where none is stored, with the cause; 2 where several stages have one and none is named.";
+
 /// What all commands share.
 #[derive(Clone, Debug, Args)]
 pub struct Global {
@@ -136,6 +138,9 @@ pub enum Command {
         /// The API: id, region/id, account/region/id, ARN or one of its URLs.
         api: String,
     },
+    /// Print the specification of one API, as it goes to targets.
+    #[command(after_help = SPEC_CODES)]
+    Spec(Spec),
     /// List runs, or show one with its scopes.
     Runs {
         /// The run.
@@ -247,6 +252,19 @@ pub struct Onboard {
     /// for single APIs.
     #[arg(long, value_name = "TARGET", conflicts_with = "api")]
     pub redeliver: Option<String>,
+}
+
+/// `spec`.
+#[derive(Clone, Debug, Args)]
+pub struct Spec {
+    /// The API: id, region/id, account/region/id, ARN or one of its URLs.
+    pub api: String,
+    /// The specification of this stage.
+    #[arg(long, value_name = "STAGE", conflicts_with = "list")]
+    pub stage: Option<String>,
+    /// List the stages instead: what is stored of each, and what the last export failed of.
+    #[arg(long)]
+    pub list: bool,
 }
 
 /// `pause`.

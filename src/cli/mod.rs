@@ -41,6 +41,7 @@ mod schedule;
 mod schedule_keys;
 mod setup;
 mod signals;
+mod spec;
 mod start;
 mod summary;
 mod support;
@@ -168,6 +169,7 @@ async fn carry_out<W: Write>(
         Command::Health(asked) => health::health(global, asked, output).await,
         Command::Apis(filters) => listing::apis(global, filters, output),
         Command::Explain { api } => explain::explain(global, api, output),
+        Command::Spec(asked) => spec::spec(global, asked, output),
         Command::Runs { id, connection, limit } => runs::runs(global, *id, connection.as_deref(), *limit, output),
         Command::Coverage(asked) => coverage::coverage(global, asked, output),
         Command::Deliveries(asked) if asked.action.is_none() => deliveries::list(global, asked, output),

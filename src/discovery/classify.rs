@@ -120,6 +120,8 @@ pub(super) struct Failure {
     pub(super) cause: String,
     /// What a policy would have to allow.
     pub(super) permission: String,
+    /// The answer's HTTP status; absent where there was no answer.
+    pub(super) status: Option<u16>,
 }
 
 impl Failure {
@@ -129,12 +131,13 @@ impl Failure {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let (kind, text) = kind_and_text(error, ask.family);
-        Self { kind, cause: format!("{}: {text}", ask.call), permission: ask.permission(partition, region) }
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        Self { kind, cause: format!("{}: {text}", ask.call), permission: ask.permission(partition, region), status }
     }
 
     /// A failure that is no answer of AWS.
     pub(super) fn other(ask: &Ask, cause: &str) -> Self {
-        Self { kind: Kind::Other, cause: format!("{}: {cause}", ask.call), permission: String::new() }
+        Self { kind: Kind::Other, cause: format!("{}: {cause}", ask.call), permission: String::new(), status: None }
     }
 
     /// As it is told to a person. An unknown key counts as bad credentials here.

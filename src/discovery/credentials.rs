@@ -203,7 +203,7 @@ fn of_credentials(ask: &Ask, error: &CredentialsError) -> Failure {
     let (kind, cause) = kind_and_text_without_answer(error);
     // The call's name is in it where STS answered.
     let cause = if cause.starts_with(ask.call) { cause } else { format!("{}: {cause}", ask.call) };
-    Failure { kind, cause, permission: format!("{} on {}", ask.action, ask.resource) }
+    Failure { kind, cause, permission: format!("{} on {}", ask.action, ask.resource), status: None }
 }
 
 /// Where STS is asked: in the first named region, so that the partition is right, then where the partition keeps it on for everybody.

@@ -82,7 +82,9 @@ pub use retention::Pruned;
 pub use retries::Retry;
 pub use runs::{Counts, NewRun, Outcome, Resumable, RunError, RunFilter, RunId, RunRow, RunScope, Trigger, Unfinished};
 pub use schema::supported_version;
-pub use specifications::{Exported, ExportedDocument, FailedExport, SpecificationRow, StoredDocument, WantedExport};
+pub use specifications::{
+    Exported, ExportedBefore, ExportedDocument, FailedExport, SpecificationRow, StoredDocument, WantedExport,
+};
 pub use status::{ScopeStatus, WholeLook};
 pub use tally::Tally;
 pub use targets::Disabled;

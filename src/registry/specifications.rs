@@ -1,6 +1,6 @@
 //! Specifications: which exports are wanted, what came of them, and their texts, each stored once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension};
@@ -12,8 +12,10 @@ use super::history::row_of;
 use super::outbox;
 use super::values::{self, At, counted, to_json, whole_millis, word};
 use super::{Reader, Registry, RegistryError};
+use crate::config::Event;
 use crate::inventory::{ApiId, Protocol};
 use crate::notice::Notice;
+use crate::specification::Subject;
 
 /// An API whose stages are to be exported before targets are told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +24,22 @@ pub struct WantedExport {
     pub api: ApiId,
     /// What it speaks.
     pub protocol: Protocol,
-    /// The stages that have not been exported as they are now, each with the deployment that it serves; none where all have been.
+    /// What its documents say of it, as its newest waiting event has it.
+    pub subject: Subject,
+    /// The stages that have not been exported as they are now, each with the deployment that it serves; none where all have been, or
+    /// cannot be.
     pub stages: BTreeMap<String, Option<String>>,
+    /// The stages whose document is of the deployment that they serve now, which may have other addresses since.
+    pub exported: BTreeMap<String, ExportedBefore>,
+}
+
+/// A document that need not be exported again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportedBefore {
+    /// The deployment that it is of.
+    pub deployment_id: Option<String>,
+    /// SHA-256 of the text, 64 hexadecimal digits.
+    pub digest: String,
 }
 
 /// What came of the export of one stage.
@@ -60,7 +76,7 @@ pub struct FailedExport {
 pub struct SpecificationRow {
     /// The stage.
     pub stage: String,
-    /// The deployment that it is of.
+    /// The deployment that was exported last, or that could not be.
     pub deployment_id: Option<String>,
     /// `openapi` or `asyncapi`; absent where there is no document.
     pub format: Option<String>,
@@ -70,6 +86,8 @@ pub struct SpecificationRow {
     pub bytes: Option<u64>,
     /// Why the last export failed; absent where it did not.
     pub cause: Option<String>,
+    /// Whether trying it again may help.
+    pub passing: bool,
     /// When the last export was tried.
     pub exported_at: DateTime<Utc>,
 }
@@ -105,6 +123,13 @@ impl Reader {
                     let found = stages.iter().flatten().find(|other| other["name"] == stage)?;
                     found["deployment_id"].as_str().map(str::to_owned)
                 };
+                let Some(document) = notice.api else { continue };
+                let subject = Subject {
+                    name: document.name,
+                    description: document.description,
+                    version: document.version,
+                    instances: document.instances,
+                };
                 let entry = wanted.entry(api).or_insert(WantedExport {
                     api: ApiId {
                         partition: row.get(2)?,
@@ -113,24 +138,51 @@ impl Reader {
                         api_id: row.get(5)?,
                     },
                     protocol: word(row, 6, Protocol::parse)?,
+                    subject: subject.clone(),
                     stages: BTreeMap::new(),
+                    exported: BTreeMap::new(),
                 });
-                for instance in notice.api.iter().flat_map(|api| &api.instances) {
+                for instance in &subject.instances {
                     entry.stages.insert(instance.stage.clone(), deployment(&instance.stage));
                 }
+                entry.subject = subject;
             }
             for (api, wanted) in &mut wanted {
                 for known in specifications(sql, *api)? {
-                    let done = known.cause.is_none() && known.digest.is_some();
-                    if done
-                        && known.deployment_id.is_some()
-                        && wanted.stages.get(&known.stage) == Some(&known.deployment_id)
-                    {
-                        wanted.stages.remove(&known.stage);
+                    let serves = wanted.stages.get(&known.stage);
+                    if known.deployment_id.is_none() || serves != Some(&known.deployment_id) {
+                        continue;
+                    }
+                    match (known.cause, known.digest) {
+                        (None, Some(digest)) => {
+                            wanted.stages.remove(&known.stage);
+                            let before = ExportedBefore { deployment_id: known.deployment_id, digest };
+                            wanted.exported.insert(known.stage, before);
+                        }
+                        // AWS would say the same of the same deployment.
+                        (Some(_), _) if !known.passing => {
+                            wanted.stages.remove(&known.stage);
+                        }
+                        _ => {}
                     }
                 }
             }
             Ok(wanted.into_values().collect())
+        })
+    }
+
+    /// The accounts of the APIs of [`Reader::wanted_exports`].
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn exporting_accounts(&self, connection: &str) -> Result<BTreeSet<String>, RegistryError> {
+        self.read(|sql| {
+            let mut statement = sql.prepare_cached(
+                "SELECT DISTINCT a.account_id FROM deliveries d JOIN apis a ON a.id = d.api
+                 WHERE d.connection = ?1 AND d.export_until IS NOT NULL",
+            )?;
+            let rows = statement.query_map([connection], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
     }
 
@@ -170,7 +222,7 @@ impl Reader {
 
 fn specifications(sql: &Connection, api: i64) -> rusqlite::Result<Vec<SpecificationRow>> {
     let mut statement = sql.prepare_cached(
-        "SELECT s.stage, s.deployment_id, d.format, s.digest, d.bytes, s.cause, s.exported_at
+        "SELECT s.stage, s.deployment_id, d.format, s.digest, d.bytes, s.cause, s.exported_at, s.passing
          FROM specifications s LEFT JOIN documents d ON d.digest = s.digest WHERE s.api = ?1 ORDER BY s.stage",
     )?;
     let rows = statement.query_map([api], |row| {
@@ -182,6 +234,7 @@ fn specifications(sql: &Connection, api: i64) -> rusqlite::Result<Vec<Specificat
             bytes: row.get::<_, Option<i64>>(4)?.and_then(|bytes| u64::try_from(bytes).ok()),
             cause: row.get(5)?,
             exported_at: row.get::<_, At>(6)?.0,
+            passing: row.get(7)?,
         })
     })?;
     rows.collect()
@@ -218,7 +271,7 @@ impl Registry {
                 let pinned: BTreeMap<&str, Pinned> = known
                     .iter()
                     .filter(is_stage_of)
-                    .filter_map(|known| Some((&*known.stage, pinned(known)?)))
+                    .filter_map(|known| Some((&*known.stage, pinned(known, &notice)?)))
                     .collect();
                 release.execute((id, to_json(&pinned)?))?;
             }
@@ -227,9 +280,11 @@ impl Registry {
     }
 }
 
-/// What goes with a delivery. What was exported before says more than that it could not be exported again.
-fn pinned(known: &SpecificationRow) -> Option<Pinned> {
-    known.digest.clone().map(Pinned::Digest).or_else(|| known.cause.clone().map(Pinned::Cause))
+/// What goes with a delivery. What was exported before says more than that it could not be exported again; but for an event that is
+/// closed where nothing has changed it must not stand for what nobody has seen.
+fn pinned(known: &SpecificationRow, notice: &Notice) -> Option<Pinned> {
+    let (digest, cause) = (known.digest.clone().map(Pinned::Digest), known.cause.clone().map(Pinned::Cause));
+    if notice.event == Event::Changed.as_str() { cause.or(digest) } else { digest.or(cause) }
 }
 
 fn store(sql: &Connection, api: i64, exported: &Exported, now: DateTime<Utc>) -> rusqlite::Result<()> {
@@ -251,7 +306,7 @@ fn store(sql: &Connection, api: i64, exported: &Exported, now: DateTime<Utc>) ->
             sql.prepare_cached(
                 "INSERT INTO specifications (api, stage, deployment_id, digest, cause, passing, exported_at)
                  VALUES (?1, ?2, ?3, NULL, ?4, ?5, ?6)
-                 ON CONFLICT DO UPDATE SET cause = ?4, passing = ?5, exported_at = ?6",
+                 ON CONFLICT DO UPDATE SET deployment_id = ?3, cause = ?4, passing = ?5, exported_at = ?6",
             )?
             .execute((api, stage, deployment_id, cause, passing, At(now)))?;
         }

@@ -22,6 +22,7 @@ use crate::config::{NetworkConfig, Target as Settings, TargetKind};
 use crate::document::ApiDocument;
 use crate::inventory::{ApiId, Instance};
 use crate::notice::Notice;
+pub use crate::specification::SpecificationFormat;
 
 /// One event on its way to one target.
 #[derive(Clone, Debug)]
@@ -52,26 +53,6 @@ pub struct Specification {
     pub format: SpecificationFormat,
     /// The document or why there is none.
     pub document: Result<Document, String>,
-}
-
-/// What a specification is written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SpecificationFormat {
-    /// `OpenAPI` 3, JSON.
-    OpenApi,
-    /// `AsyncAPI` 3, JSON.
-    AsyncApi,
-}
-
-impl SpecificationFormat {
-    /// The word used in JSON and in the registry.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OpenApi => "openapi",
-            Self::AsyncApi => "asyncapi",
-        }
-    }
 }
 
 /// A specification that was exported.

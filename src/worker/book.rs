@@ -10,12 +10,12 @@ use super::closed::Standing;
 use super::context::Request;
 use super::holding;
 use crate::config::{Config, Connection, Event};
-use crate::inventory::{AccountTrouble, Scope, ScopeState, Trouble};
+use crate::inventory::{AccountTrouble, ApiId, Scope, ScopeState, Trouble};
 use crate::plan::{Known, Plan};
 use crate::registry::locks::{self, Lock, LockedBy, Locking};
 use crate::registry::{
-    AuditAction, Commit, CommitScope, Counts, Member, NewRun, Outcome, Reader, Registry, RegistryError, RunError,
-    RunId, Trigger,
+    AuditAction, Commit, CommitScope, Counts, Exported, Member, NewRun, Outcome, Reader, Registry, RegistryError,
+    RunError, RunId, StoredDocument, Trigger, WantedExport,
 };
 
 /// An open registry, shared by the runs of a process; there is one writer.
@@ -337,6 +337,35 @@ impl Book {
             Ok(())
         };
         self.with(finish).await.map(|_| ())
+    }
+
+    /// The accounts in which something is to be exported before a connection's events leave.
+    pub(super) async fn exporting_accounts(&self, connection: &str) -> Result<BTreeSet<String>, RegistryError> {
+        let connection = connection.to_owned();
+        Ok(self.look_up(move |registry| registry.exporting_accounts(&connection)).await?.unwrap_or_default())
+    }
+
+    /// What is to be exported before a connection's events leave.
+    pub(super) async fn wanted_exports(&self, connection: &str) -> Result<Vec<WantedExport>, RegistryError> {
+        let connection = connection.to_owned();
+        Ok(self.look_up(move |registry| registry.wanted_exports(&connection)).await?.unwrap_or_default())
+    }
+
+    /// The text with that digest.
+    pub(super) async fn stored_document(&self, digest: &str) -> Result<Option<StoredDocument>, RegistryError> {
+        let digest = digest.to_owned();
+        Ok(self.look_up(move |registry| registry.stored_document(&digest)).await?.flatten())
+    }
+
+    /// Stores what came of an API's export, and lets go the events that waited for it.
+    pub(super) async fn store_export(
+        &self,
+        api: &ApiId,
+        exported: Vec<Exported>,
+        now: DateTime<Utc>,
+    ) -> Result<(), RegistryError> {
+        let api = api.clone();
+        self.with(move |registry| registry.store_export(&api, &exported, now)).await.map(|_| ())
     }
 
     /// Queues everything that a connection onboarded for one target again; answers how many deliveries that are. `events` is what

@@ -97,7 +97,8 @@ impl Run {
                 error = error.or_else(|| Some(registry_error(&failed)));
             }
         }
-        let warnings = self.of_expected(outcome, finished_at.date_naive());
+        let mut warnings = self.of_expected(outcome, finished_at.date_naive());
+        warnings.extend(self.failed_exports.take());
         self.log(outcome, error.as_ref(), &warnings);
         let notice = match outcome {
             // What it was about to do is no news.
@@ -134,7 +135,7 @@ impl Run {
     }
 
     /// Whether it was to look at all that is in scope, or once more at all that had failed.
-    fn looked_everywhere(&self) -> bool {
+    pub(super) fn looked_everywhere(&self) -> bool {
         let Request { account, region, apis, .. } = &self.request;
         account.is_none() && region.is_none() && apis.is_empty()
     }
@@ -142,8 +143,7 @@ impl Run {
     /// What is to be said about the known holes of the file: those that are past, and, where everything was come to, those that nothing
     /// fell into.
     fn of_expected(&self, outcome: Outcome, today: NaiveDate) -> Vec<String> {
-        let Request { account, region, only, apis, .. } = &self.request;
-        let everywhere = account.is_none() && region.is_none() && only.is_none() && apis.is_empty();
+        let everywhere = self.is_everywhere();
         let came_to_all = self.scopes.iter().all(|scope| scope.state != ScopeState::NotReached || scope.explained);
         let mut warnings = expected::past(&self.connection, today);
         if everywhere && came_to_all && matches!(outcome, Outcome::Succeeded | Outcome::Partial) {

@@ -19,6 +19,7 @@ use super::book::{Book, Claim, ScopeCommit};
 use super::closed::{Closed, Standing};
 use super::context::{ByHand, Context, FailedPlace, Mode, Request};
 use super::ending::{LOG, document};
+use super::exporting::{self, Ways};
 use super::looking::{self, Brief, Planned, Seen};
 use super::report::{RunReport, ScopeReport};
 use crate::config::{Connection, Credentials, Regions};
@@ -63,6 +64,9 @@ async fn from_claim_to_end(context: &Context, connection: &Connection, request: 
         deliveries: 0,
         open: BTreeSet::new(),
         doors: BTreeMap::new(),
+        exporting: BTreeSet::new(),
+        ways: Ways::default(),
+        failed_exports: None,
         notice: None,
         answered: BTreeMap::new(),
         scopes: Vec::new(),
@@ -106,6 +110,12 @@ pub(super) struct Run {
     pub(super) open: BTreeSet<Scope>,
     /// Accounts that it set out to enter and has not entered yet, with their names.
     pub(super) doors: BTreeMap<String, Option<String>>,
+    /// Accounts in which something is to be exported still that runs before this one queued.
+    exporting: BTreeSet<String>,
+    /// The way to the accounts in which something is to be exported.
+    ways: Ways,
+    /// What is to be said of specifications that could not be exported.
+    pub(super) failed_exports: Option<String>,
     /// What a person should know besides, one sentence.
     pub(super) notice: Option<String>,
     /// The rows that are still to be told; see [`Run::tell`].
@@ -150,6 +160,9 @@ impl Run {
             entered = discovery::enter(&self.context.aws, &self.connection) => entered,
         };
         let brief = Arc::new(self.brief().await?);
+        if self.claim.run_id.is_some() {
+            self.exporting = self.book.exporting_accounts(&self.connection.name).await?;
+        }
         let entered_at_all = entered.is_ok();
         let mut entrance = match entered {
             Ok(entrance) => entrance,
@@ -180,15 +193,40 @@ impl Run {
             self.note_account(account).await?;
         }
         closed.retain(|closed| brief.wants(&closed.scope) && brief.is_asked_for(&closed.scope.region));
-        entrance.doors.retain(|door| !brief.has_done(&door.account_id));
-        let waiting = self.look(&brief, entrance.doors, closed).await?;
+        let (done, doors): (Vec<Door>, Vec<Door>) =
+            entrance.doors.into_iter().partition(|door| brief.has_done(&door.account_id));
+        for door in done.into_iter().filter(|door| self.exports_from(&door.account_id)).collect::<Vec<_>>() {
+            self.ways.doors.insert(door.account_id.clone(), door);
+        }
+        let waiting = self.look(&brief, doors, closed).await?;
         self.settle(&brief, waiting).await?;
         if let Some(target) = self.request.redeliver.clone().filter(|_| self.claim.run_id.is_some()) {
             let (events, now) = (&brief.rules.events, (self.context.clock)());
             self.deliveries +=
                 self.book.redeliver(&target, events, &self.connection.name, &self.request.by, now).await?;
         }
+        self.export().await
+    }
+
+    /// Exports the specifications that the events of this run, and what is left of those before it, wait for.
+    async fn export(&mut self) -> Result<(), Ending> {
+        if self.claim.run_id.is_none() {
+            return Ok(());
+        }
+        let mut ways = std::mem::take(&mut self.ways);
+        // Whoever asks for a part looks at nothing else.
+        let otherwise = ways.otherwise.take().unwrap_or_else(|| exporting::not_in_scope(&self.connection));
+        ways.otherwise = Some(otherwise).filter(|_| self.is_everywhere());
+        let exports = exporting::export(&self.context, &self.connection.name, &self.book, ways).await?;
+        self.counts.calls += exports.calls;
+        self.counts.throttled += exports.throttled;
+        self.failed_exports = exports.warning();
         Ok(())
+    }
+
+    /// Whether it was asked for all of the connection.
+    pub(super) fn is_everywhere(&self) -> bool {
+        self.looked_everywhere() && self.request.only.is_none()
     }
 
     fn is_asked_for(&self, account_id: &str) -> bool {
@@ -206,6 +244,10 @@ impl Run {
     }
 
     pub(super) async fn note_account(&mut self, trouble: AccountTrouble) -> Result<(), RegistryError> {
+        // An organization's closed accounts are many.
+        if trouble.account_id.as_deref().is_none_or(|id| self.exports_from(id)) {
+            self.ways.note_shut([&trouble]);
+        }
         let now = (self.context.clock)();
         let state = trouble.trouble.state;
         let meant =
@@ -339,12 +381,13 @@ impl Run {
                 None
             }
             Some(run_id) => {
-                let now = (self.context.clock)();
+                let (now, queued) = ((self.context.clock)(), self.deliveries);
                 let (written, committed) = self.write(brief, run_id, planned, now).await?;
                 if !committed {
                     return Ok(Some(written));
                 }
                 planned = written;
+                self.keep_way(&planned, self.deliveries > queued);
                 Some(now)
             }
         };
@@ -375,6 +418,21 @@ impl Run {
         }
         self.tell(row);
         Ok(None)
+    }
+
+    /// Whether something is to be exported in an account whatever this run finds there: it was queued before, or is queued again.
+    fn exports_from(&self, account_id: &str) -> bool {
+        self.request.redeliver.is_some() || self.exporting.contains(account_id)
+    }
+
+    /// Keeps the way back to an account in which something is to be exported; its clients are dropped when it was looked at.
+    fn keep_way(&mut self, planned: &Planned, queued: bool) {
+        let account_id = &planned.plan.scope.account_id;
+        if let Some(account) = &planned.account
+            && (queued || self.exports_from(account_id))
+        {
+            self.ways.accounts.entry(account_id.clone()).or_insert_with(|| Arc::clone(account));
+        }
     }
 
     /// Writes a scope's plan; answers whether it did.

@@ -36,6 +36,7 @@ mod reload;
 mod scale;
 mod secrets;
 mod selection;
+mod specifications;
 mod support;
 mod targets;
 mod time;

@@ -12,4 +12,5 @@ mod maintaining;
 mod opening;
 mod properties;
 mod running;
+mod specifications;
 mod waiting;

@@ -7,6 +7,7 @@ pub(crate) mod clock;
 pub(crate) mod manager;
 pub(crate) mod mounts;
 pub(crate) mod network;
+pub(crate) mod npm;
 pub(crate) mod promtool;
 pub(crate) mod receiver;
 pub(crate) mod running;
