@@ -45,6 +45,7 @@ pub use status::{NextDue, Phase, RunInFlight, Status};
 use super::book::{self, SharedRegistry, Shelf};
 use super::context::Context;
 use super::delivery::{Courier, Lanes};
+use super::exporting;
 use crate::config::Config;
 use crate::discovery::{Aws, Progress};
 use crate::http::Server;
@@ -387,6 +388,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         told.file.display(),
     );
     service.0.lanes.follow(&service.config());
+    tokio::spawn(export_leftovers(service.clone()));
     service.0.manager.ready(&service.line());
     let following = follow::follow(&service, reloader, watch, hangup);
     dispatcher.run().await;
@@ -404,4 +406,14 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
     // Until now no other worker may begin.
     drop(lock);
     Ok(())
+}
+
+/// What the last worker queued and did not come to export: its events wait for that.
+async fn export_leftovers(service: Service) {
+    let context = service.context(service.0.halt.clone());
+    for connection in service.config().connections.values() {
+        if let Err(error) = exporting::leftovers(&context, connection).await {
+            tracing::error!(connection = connection.name, "specifications cannot be exported: {error}");
+        }
+    }
 }
