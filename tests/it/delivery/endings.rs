@@ -35,11 +35,17 @@ fn a_command_makes_the_first_attempts_and_leaves_what_fails_queued() {
 fn what_is_given_up_is_loud_and_can_be_retried() {
     let (receiver, which) = answering(&["500 Internal Server Error", "204 No Content"]);
     let (_sim, home) = open(2, &[("catalog", &receiver)], "");
-    let hopeless = schedules(&[("catalog", &receiver)], "").replace("give_up = \"1h\"", "give_up = \"0s\"").replace("max = \"20ms\"", "max = \"0s\"").replace("first = \"1ms\"", "first = \"0s\"");
+    let hopeless = schedules(&[("catalog", &receiver)], "")
+        .replace("give_up = \"1h\"", "give_up = \"0s\"")
+        .replace("max = \"20ms\"", "max = \"0s\"")
+        .replace("first = \"1ms\"", "first = \"0s\"");
     home.write("schedules.toml", &hopeless);
     let said = home.run(&["onboard", "shop"]);
     assert_eq!(said.code, Some(3), "{said:?}");
-    assert!(said.stdout.contains("catalog: 2 given up (`aboard deliveries retry --dead` sends them again)"), "{said:?}");
+    assert!(
+        said.stdout.contains("catalog: 2 given up (`aboard deliveries retry --dead` sends them again)"),
+        "{said:?}"
+    );
     assert!(said.stderr.contains("a delivery is given up"), "{said:?}");
     let dead = home.json(&["deliveries", "--state", "dead"]);
     assert_eq!(dead.as_array().unwrap().len(), 2);
@@ -54,7 +60,11 @@ fn what_is_given_up_is_loud_and_can_be_retried() {
     assert!(said.contains("2 deliveries sent again") && said.contains("catalog: 2 delivered"), "{said}");
     assert_eq!(home.ok(&["deliveries", "retry", "--dead"]).stdout, "no delivery was given up\n");
     let unknown = home.run(&["deliveries", "retry", "99"]);
-    assert_eq!((unknown.code, unknown.stderr.contains("no delivery has the number 99")), (Some(1), true), "{unknown:?}");
+    assert_eq!(
+        (unknown.code, unknown.stderr.contains("no delivery has the number 99")),
+        (Some(1), true),
+        "{unknown:?}"
+    );
     let mut keys: Vec<String> = receiver.asked().iter().map(|asked| Event::of(asked).key).collect();
     keys.sort();
     keys.dedup();
@@ -129,7 +139,11 @@ fn a_target_under_a_new_name_is_told_nothing_twice() {
     home.ok(&["onboard", "shop"]);
     assert_eq!(receiver.asked().len(), 3);
     let listed = home.json(&["targets", "list"]);
-    assert_eq!((&listed[0]["name"], &listed[0]["deliveries"]["delivered"]), (&json!("inventory"), &json!(3)), "{listed}");
+    assert_eq!(
+        (&listed[0]["name"], &listed[0]["deliveries"]["delivered"]),
+        (&json!("inventory"), &json!(3)),
+        "{listed}"
+    );
 }
 
 #[test]
@@ -151,4 +165,38 @@ fn the_worker_carries_retries_and_tests_out_for_whoever_asks() {
     let last = receiver.asked().pop().unwrap();
     let event: serde_json::Value = serde_json::from_slice(&last.body).unwrap();
     assert_eq!(event["type"], "aboard.test");
+}
+
+#[test]
+fn specifications_a_b_a_and_b_arrive_four_times_and_one_that_stays_the_same_does_not() {
+    let (receiver, _) = answering(&["204 No Content"]);
+    let events = "events = [\"api.onboarded\", \"api.changed\"]";
+    let (sim, home) = open(1, &[("catalog", &receiver)], events);
+    let serves = |summary: &str, deployment: &str| {
+        let document = json!({ "openapi": "3.0.1", "info": { "title": "api", "version": "1" },
+                               "paths": { "/": { "get": { "summary": summary, "responses": {} } } } });
+        sim.change(|world| {
+            *world = crate::support::shop::world();
+            let mut api = crate::support::shop::rest("api 0", "shopapi0000").specification(document);
+            api.deploy("prod", deployment, "2026-11-01T00:00:00Z");
+            world.apply(|world| world.rest(crate::support::shop::ACCOUNT, crate::support::shop::REGION, api));
+        });
+        home.ok(&["onboard", "shop"]);
+    };
+    for (deployment, summary) in [("aaaaaa", "a"), ("bbbbbb", "b"), ("cccccc", "a"), ("dddddd", "b"), ("eeeeee", "b")] {
+        serves(summary, deployment);
+    }
+    let digests: Vec<String> = receiver
+        .asked()
+        .iter()
+        .map(|asked| {
+            let event: serde_json::Value = serde_json::from_slice(&asked.body).unwrap();
+            event["data"]["specifications"][0]["digest"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    let [a, b, again, last] = &digests[..] else { panic!("{digests:#?}") };
+    assert!(a == again && b == last && a != b, "{digests:?}");
+    let kinds: Vec<String> = receiver.asked().iter().map(|asked| Event::of(asked).kind).collect();
+    assert_eq!(kinds[1..], ["aboard.api.changed", "aboard.api.changed", "aboard.api.changed"], "{kinds:?}");
+    assert_eq!(states(&home)["unchanged"], 1, "the last deployment served the same");
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex};
 
 use super::{Event, must_have_one_key_each, open, shop_of, states, worker};
-use crate::support::receiver::{Does, Receiver};
 use crate::support::LONG;
+use crate::support::receiver::{Does, Receiver};
 
 const APIS: usize = 1_000;
 /// So many of them get a second stage.
@@ -66,8 +66,7 @@ impl Deadly {
     }
 
     fn wait_for_all(&self, events: usize) {
-        let distinct =
-            |taken: &Vec<Event>| taken.iter().map(|event| event.key.clone()).collect::<BTreeSet<_>>().len();
+        let distinct = |taken: &Vec<Event>| taken.iter().map(|event| event.key.clone()).collect::<BTreeSet<_>>().len();
         let taken = self.taken.lock().unwrap();
         let (taken, waited) =
             self.all_taken.wait_timeout_while(taken, 5 * LONG, |taken| distinct(taken) < events).unwrap();

@@ -15,7 +15,8 @@ fn a_dead_and_a_slow_target_do_not_keep_a_healthy_one_waiting() {
     let hold = Arc::new(AtomicBool::new(true));
     let holds = Arc::clone(&hold);
     let healthy = Receiver::that(|_, _| Does::answers("204 No Content"));
-    let slow = Receiver::that(move |_, _| if holds.load(SeqCst) { Does::Hangs } else { Does::answers("204 No Content") });
+    let slow =
+        Receiver::that(move |_, _| if holds.load(SeqCst) { Does::Hangs } else { Does::answers("204 No Content") });
     let dead = Receiver::that(|_, _| Does::Cuts(String::new()));
     let (_sim, home) = open(APIS, &[("dead", &dead), ("healthy", &healthy), ("slow", &slow)], "timeout = \"1m\"");
     // A command would wait for the first attempts of the slow one; the worker does what it can meanwhile.
@@ -24,7 +25,8 @@ fn a_dead_and_a_slow_target_do_not_keep_a_healthy_one_waiting() {
     healthy.wait_for(APIS);
     assert!(slow.asked().len() <= 8, "it is still at its first ones");
     assert!(!dead.asked().is_empty());
-    let delivered = || count(&home.registry(), "SELECT count(*) FROM deliveries WHERE target = 'healthy' AND state = 'delivered'");
+    let delivered =
+        || count(&home.registry(), "SELECT count(*) FROM deliveries WHERE target = 'healthy' AND state = 'delivered'");
     while usize::try_from(delivered()).unwrap() < APIS {
         std::thread::yield_now();
     }
