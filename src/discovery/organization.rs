@@ -89,11 +89,13 @@ pub(super) async fn members(aws: &Aws, identity: &Identity, partition: &str) -> 
     if pages.without_list {
         return Err(trouble(&Failure::other(&ask, "an answer had no list of accounts, so perhaps it is not from AWS")));
     }
-    let mut members: Vec<Member> = pages.items.into_iter().filter_map(member).collect();
-    // An account that joined while the list was read may be on two pages.
+    Ok(each_once(pages.items.into_iter().filter_map(member)))
+}
+
+/// An account that joined while the list was read may be on two pages.
+fn each_once(members: impl Iterator<Item = Member>) -> Vec<Member> {
     let mut seen = BTreeSet::new();
-    members.retain(|member| seen.insert(member.account_id.clone()));
-    Ok(members)
+    members.filter(|member| seen.insert(member.account_id.clone())).collect()
 }
 
 async fn list(

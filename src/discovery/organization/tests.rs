@@ -89,3 +89,10 @@ fn a_path_that_is_missing_matters_only_where_units_are_named_and_the_account_wou
     let closed = account("444455556666", Some("CLOSED"), &[]);
     assert_eq!(ids(&units, vec![closed, below()]).unwrap(), ["555566667777"]);
 }
+
+#[test]
+fn an_account_that_is_on_two_pages_counts_once_and_the_order_stays() {
+    let listed = ["555566667777", "444455556666", "555566667777"].map(|id| account(id, None, &[]));
+    let once: Vec<String> = each_once(listed.into_iter()).into_iter().map(|member| member.account_id).collect();
+    assert_eq!(once, ["555566667777", "444455556666"]);
+}
