@@ -202,7 +202,7 @@ impl Run {
     }
 
     /// Whether it has not so much as set out for a scope.
-    fn came_nowhere(&self) -> bool {
+    pub(super) fn came_nowhere(&self) -> bool {
         self.open.is_empty() && self.doors.is_empty() && self.scopes.is_empty() && !self.saw_whole
     }
 

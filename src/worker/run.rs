@@ -523,3 +523,6 @@ async fn with_dates(brief: &Brief, mut planned: Planned) -> Planned {
     planned.plan_again(brief, known);
     planned
 }
+
+#[cfg(test)]
+mod tests;
