@@ -40,7 +40,7 @@ impl Apisec {
         }
         let id = api.id();
         let mut kept = Kept::recall(memory, &id).await?;
-        let known = |application: &&Application| Some(&application.application_id) == kept.application_id.as_ref();
+        let known = |application: &&Application| Some(&application.id) == kept.application_id.as_ref();
         if let Some(application) = applications.iter().find(known) {
             return Ok(Adopted::Already(entry(application)));
         }
@@ -65,5 +65,5 @@ impl Apisec {
 }
 
 fn entry(application: &Application) -> Entry {
-    Entry { id: application.application_id.clone(), name: application.application_name.clone() }
+    Entry { id: application.id.clone(), name: application.name.clone() }
 }

@@ -46,7 +46,7 @@ impl Job<'_> {
             if let Some(at) = self.kept.created_at
                 && let Some(left) = remaining(at, self.apisec.settle(), clock::now())
             {
-                return Err(wait(format!("application {id} was created and is not shown yet"), left));
+                return Err(wait(&format!("application {id} was created and is not shown yet"), left));
             }
             lost = Some(id);
         }
@@ -59,7 +59,7 @@ impl Job<'_> {
                 {
                     let message =
                         format!("no answer came when application \"{name}\" was created, and it is not there (yet)");
-                    return Err(wait(message, left));
+                    return Err(wait(&message, left));
                 }
                 self.create().await.map(Some)
             }
@@ -99,7 +99,7 @@ impl Job<'_> {
         self.save().await?;
         let verb = if self.kept.created_by_us { "went on with" } else { "adopted" };
         self.said.push(format!("{verb} application {}", shown(listed)));
-        let application = self.session.application(&listed.application_id).await?;
+        let application = self.session.application(&listed.id).await?;
         application.ok_or_else(|| Failure::passing(format!("application {} was deleted meanwhile", shown(listed))))
     }
 
@@ -130,16 +130,16 @@ impl Job<'_> {
             ..Kept::default()
         };
         self.save().await?;
-        let created = Application { application_id: id, application_name: name, instances: Vec::new() };
+        let created = Application { id, name, instances: Vec::new() };
         self.apisec.listing.add(created.clone()).await;
         self.said.push(format!("created application {}", shown(&created)));
         // It may have been given instances by what the specification says of servers.
-        Ok(self.session.application(&created.application_id).await?.unwrap_or(created))
+        Ok(self.session.application(&created.id).await?.unwrap_or(created))
     }
 }
 
 /// A failure until what was begun can be told from what never arrived.
-pub(super) fn wait(message: String, left: Duration) -> Failure {
+pub(super) fn wait(message: &str, left: Duration) -> Failure {
     Failure {
         retry_after: Some(left),
         ..Failure::passing(format!("{message}; it is looked for again before anything is sent"))

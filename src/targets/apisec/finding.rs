@@ -32,9 +32,9 @@ pub(super) fn find<'a>(
     let is_own = |url: &String| own.contains(&normalised(url));
     let mut candidates = Vec::new();
     let mut elsewhere = None;
-    for application in applications.iter().filter(|it| Some(it.application_id.as_str()) != except) {
+    for application in applications.iter().filter(|it| Some(it.id.as_str()) != except) {
         let mut urls = application.instances.iter().map(|instance| &instance.host_url);
-        let named = names.contains(&application.application_name.as_str());
+        let named = names.contains(&application.name.as_str());
         if urls.clone().any(is_own) || (named && application.instances.is_empty()) {
             candidates.push(application);
         } else if named {
@@ -66,17 +66,15 @@ pub(super) fn find<'a>(
 
 /// An application as it is named in a sentence.
 pub(super) fn shown(application: &Application) -> String {
-    format!("\"{}\" ({})", application.application_name, application.application_id)
+    format!("\"{}\" ({})", application.name, application.id)
 }
 
 /// An address in the one form in which equal ones are equal: the host in lower case and without a last dot, no port where it is the
 /// scheme's own, no slash at the end, no fragment; https where there is no scheme.
 pub(super) fn normalised(address: &str) -> String {
     let address = address.trim();
-    let parsed = match address.contains("://") {
-        true => Url::parse(address),
-        false => Url::parse(&format!("https://{address}")),
-    };
+    let has_scheme = address.contains("://");
+    let parsed = if has_scheme { Url::parse(address) } else { Url::parse(&format!("https://{address}")) };
     let Ok(mut url) = parsed else { return address.to_owned() };
     url.set_fragment(None);
     if let Some(host) = url.host_str().and_then(|host| host.strip_suffix('.')).map(str::to_owned) {
@@ -98,7 +96,7 @@ mod tests {
             .iter()
             .enumerate()
             .map(|(n, url)| Instance { instance_id: format!("{id}-{n}"), host_url: (*url).to_owned() });
-        Application { application_id: id.to_owned(), application_name: name.to_owned(), instances: instances.collect() }
+        Application { id: id.to_owned(), name: name.to_owned(), instances: instances.collect() }
     }
 
     fn addresses() -> Vec<String> {

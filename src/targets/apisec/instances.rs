@@ -34,7 +34,7 @@ impl Job<'_> {
         self.ask_for(&application, &missing).await?;
         for wait in READ_AGAIN {
             tokio::time::sleep(wait).await;
-            let Some(application) = self.session.application(&application.application_id).await? else {
+            let Some(application) = self.session.application(&application.id).await? else {
                 return Err(Failure::passing(format!("application {} was deleted meanwhile", shown(&application))));
             };
             missing = self.match_up(&application);
@@ -67,13 +67,16 @@ impl Job<'_> {
             .collect();
         if open.is_empty() {
             let message = format!("no answer came when {} was asked for", urls(missing));
-            return Err(wait(message, missing.iter().filter_map(|instance| left(&instance)).max().unwrap_or_default()));
+            return Err(wait(
+                &message,
+                missing.iter().filter_map(|instance| left(&instance)).max().unwrap_or_default(),
+            ));
         }
         self.kept.asked.extend(open.values().map(|instance| (instance.url.clone(), now)));
         self.save().await?;
         let items: Vec<(String, String)> =
             open.values().map(|instance| (instance.url.clone(), instance_name(instance))).collect();
-        let asked = self.session.create_instances(&application.application_id, &items).await;
+        let asked = self.session.create_instances(&application.id, &items).await;
         if asked.as_ref().is_err_and(was_refused) {
             self.kept.asked.retain(|url, _| items.iter().all(|(refused, _)| refused != url));
             self.save().await?;

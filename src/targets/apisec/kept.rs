@@ -83,10 +83,10 @@ impl Kept {
 
     /// Takes an application that is there for the API's. It is our own if a creation without an answer gave it its name.
     pub(super) fn take_over(&mut self, application: &Application) {
-        let ours = self.creating.take().filter(|creating| creating.name == application.application_name);
+        let ours = self.creating.take().filter(|creating| creating.name == application.name);
         *self = Self {
-            application_id: Some(application.application_id.clone()),
-            name: application.application_name.clone(),
+            application_id: Some(application.id.clone()),
+            name: application.name.clone(),
             created_by_us: ours.is_some(),
             loaded: ours.map(|creating| creating.loaded),
             ..Self::default()

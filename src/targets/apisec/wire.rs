@@ -23,11 +23,11 @@ const LONGEST: usize = 32 * 1024 * 1024;
 
 /// An application as a listing or a look at it shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(super) struct Application {
-    pub(super) application_id: String,
-    #[serde(default, deserialize_with = "or_default")]
-    pub(super) application_name: String,
+    #[serde(rename = "applicationId")]
+    pub(super) id: String,
+    #[serde(rename = "applicationName", default, deserialize_with = "or_default")]
+    pub(super) name: String,
     #[serde(default, deserialize_with = "or_default")]
     pub(super) instances: Vec<Instance>,
 }
@@ -202,9 +202,10 @@ impl<'a> Session<'a> {
     }
 
     /// Says what was being done, and takes the token out of what a stranger said.
-    fn told(&self, step: &str, failure: Failure) -> Failure {
-        let message = failure.message.replace(self.token.expose_secret(), "[token]");
-        Failure { message: format!("{step}: {message}"), ..failure }
+    fn told(&self, step: &str, mut failure: Failure) -> Failure {
+        failure.message = failure.message.replace(self.token.expose_secret(), "[token]");
+        failure.message.insert_str(0, &format!("{step}: "));
+        failure
     }
 }
 
