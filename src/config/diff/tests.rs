@@ -149,7 +149,7 @@ fn connections_and_targets_are_counted_by_name() {
     let target = written_as("[targets.specs.directory]", "[targets.documents.directory]");
     assert_eq!(
         target.to_string(),
-        "+0 ~2 -0 =0, targets +1 ~0 -1 =2",
+        "+0 ~2 -0 =0, targets +1 ~0 -1 =3",
         "connections without `targets` tell all of them"
     );
 }

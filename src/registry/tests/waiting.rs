@@ -119,6 +119,8 @@ fn a_target_that_was_told_is_sent_the_registration_again_under_the_same_key() {
     let after = bench.registry.deliveries(&DeliveryFilter::default()).unwrap();
     let mut wanted = before;
     wanted[0].next_attempt_at = Some(hour(5));
+    // Its specifications are looked at again.
+    wanted[0].export_until = Some(hour(11));
     assert_eq!(after, wanted);
     assert_eq!(bench.registry.check().unwrap(), Vec::<String>::new());
 }

@@ -136,7 +136,10 @@ async fn at_the_time_limit_a_program_is_killed_with_its_children() {
     assert_eq!(failed, Failure::passing("sh did not end within 2s and was killed: waiting for the tide"));
     for process in ["child", "leader"] {
         let process = fs::read_to_string(folder.path().join(process)).unwrap();
-        assert!(!lives(&process), "{process}");
+        // The kernel takes its time over the death of a killed process.
+        while lives(&process) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 }
 
