@@ -17,6 +17,14 @@ fn deployed(id: &str, deployment: &str) -> crate::inventory::Api {
     api
 }
 
+/// The API `a1`, which answers elsewhere too.
+fn with_another_address(deployment: &str) -> crate::inventory::Api {
+    let mut api = deployed("a1", deployment);
+    let first = api.instances[0].clone();
+    api.instances.push(crate::inventory::Instance { url: "https://a.example.com".to_owned(), ..first });
+    api
+}
+
 fn exported(deployment: &str, document: Result<&str, (&str, bool)>) -> Exported {
     let document = document
         .map(|text| ExportedDocument { format: "openapi", text: text.to_owned() })
@@ -50,6 +58,10 @@ fn a_stage_is_exported_once_for_each_deployment() {
     assert_eq!(wanted(&bench), [["prod"]]);
     bench.registry.store_export(&id("a1"), &[exported("d2", Ok("{}"))], hour(1)).unwrap();
     assert_eq!(bench.number("SELECT count(*) FROM documents"), 1, "a text is stored once");
+    bench.look("payments", &whole(vec![with_another_address("d2")]), &rules(), hour(2));
+    let [again] = &bench.registry.wanted_exports("payments").unwrap()[..] else { panic!("one API") };
+    assert!(again.stages.is_empty() && again.exported.contains_key("prod"), "{again:?}");
+    assert_eq!(again.subject.instances.len(), 2);
     assert!(bench.registry.exporting_accounts("billing").unwrap().is_empty());
 }
 
@@ -71,10 +83,7 @@ fn what_failed_for_good_is_wanted_again_with_the_next_deployment_only() {
         let mut bench = Bench::new();
         bench.look("payments", &whole(vec![deployed("a1", "d1")]), &rules(), hour(0));
         bench.registry.store_export(&id("a1"), &[exported("d1", Err(("no", passing)))], hour(0)).unwrap();
-        let mut more = deployed("a1", "d1");
-        let first = more.instances[0].clone();
-        more.instances.push(crate::inventory::Instance { url: "https://a.example.com".to_owned(), ..first });
-        bench.look("payments", &whole(vec![more.clone()]), &rules(), hour(1));
+        bench.look("payments", &whole(vec![with_another_address("d1")]), &rules(), hour(1));
         assert_eq!(wanted(&bench).concat().len(), expected, "stages to be exported");
         assert_eq!(wanted(&bench).len(), 1, "the event of the new address waits all the same");
         bench.registry.store_export(&id("a1"), &[], hour(1)).unwrap();
