@@ -1,4 +1,4 @@
-//! What is printed passes others' checks: PyPI's `openapi-spec-validator`, and `AsyncAPI`'s own parser from npm.
+//! What is printed passes others' checks: `PyPI`'s `openapi-spec-validator`, and `AsyncAPI`'s own parser from npm.
 
 use std::process::Command;
 
