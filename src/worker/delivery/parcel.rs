@@ -58,13 +58,14 @@ impl Parcel {
             api: api.as_ref().map(ToString::to_string),
         };
         let mut pinned = leased.specifications;
-        if pinned.is_empty() {
-            pinned = newest(registry, &notice)?;
-        }
         let addresses = notice.api.as_ref().map(|api| api.instances.clone()).unwrap_or_default();
         let Some(notice) = prepare(notice, choice, &pinned, &told_specifications) else {
             return Ok(Self { sent, delivery: None });
         };
+        // After it was decided whether there is news: what was not exported for this event says nothing about it.
+        if pinned.is_empty() {
+            pinned = newest(registry, &notice)?;
+        }
         let mut specifications = Vec::with_capacity(pinned.len());
         for (stage, pinned) in pinned {
             specifications.push(specification(registry, stage, pinned, documents)?);

@@ -24,6 +24,7 @@ async fn begun(trigger: Trigger) -> Run {
         cancel: CancellationToken::new(),
         wind_down: CancellationToken::new(),
         clock: clock::now,
+        courier: crate::worker::delivery::Courier::default(),
         by_hand: Arc::default(),
     };
     Run {
@@ -36,6 +37,9 @@ async fn begun(trigger: Trigger) -> Run {
         deliveries: 0,
         open: BTreeSet::new(),
         doors: BTreeMap::new(),
+        exporting: BTreeSet::new(),
+        ways: Ways::default(),
+        failed_exports: None,
         notice: None,
         scopes: Vec::new(),
         saw_whole: false,
