@@ -104,3 +104,13 @@ async fn a_lost_memory_finds_its_own_applications_again() {
     assert_eq!(desk.stub.applications().len(), 2, "the one without instances is known by its name");
     desk.stub.assert_sane();
 }
+
+#[tokio::test]
+async fn what_was_created_in_a_run_is_found_in_the_run_s_listing() {
+    let mut desk = Desk::new();
+    desk.delivered(&onboarded(&orders())).await;
+    desk.book = super::Book::default();
+    let said = desk.delivered(&onboarded(&orders())).await;
+    assert!(said.starts_with("adopted application"), "{said}");
+    assert_eq!((desk.stub.applications().len(), desk.stub.count("GET /v1/applications")), (1, 1));
+}
