@@ -2,6 +2,7 @@
 
 use aboard_simulator::Simulator;
 use nix::sys::signal::Signal;
+use serde_json::json;
 
 use crate::support::apisec::{Fault, Stub};
 use crate::support::{CANARY, Home, shop};
@@ -57,6 +58,31 @@ fn onboarding_registers_what_is_new_and_a_second_run_nothing() {
     home.ok(&["onboard", "shop"]);
     assert_the_shop_is_there_once(&stub);
     assert_no_secret(&home);
+}
+
+#[test]
+fn applications_are_created_from_what_aws_exports_and_follow_its_changes() {
+    let stub = Stub::start(CANARY);
+    let events = "[targets.scanner.apisec]\nevents = [\"api.onboarded\", \"api.changed\"]\n";
+    let file = file(&stub).replace("[targets.scanner.apisec]\n", events);
+    let (simulator, home) = shop::open_with(shop::stocked(), &file);
+    home.ok(&["onboard", "shop"]);
+    assert_the_shop_is_there_once(&stub);
+    let kept = "SELECT count(*) FROM kept WHERE value LIKE '%stand-in%'";
+    assert_eq!((shop::count(&home.registry(), kept), stub.reloads().len()), (0, 0));
+    simulator.change(|world| {
+        world.region(shop::ACCOUNT, shop::REGION).edit_rest("ordersapi1", |api| {
+            api.specification = Some(json!({
+                "openapi": "3.0.1", "info": { "title": "orders", "version": "2" }, "paths": { "/new": { "get": {} } },
+            }));
+            api.deploy("prod", "second", "2026-02-01T00:00:00Z");
+        });
+    });
+    home.ok(&["onboard", "shop"]);
+    let reloads = stub.reloads();
+    assert_eq!(reloads.len(), 1);
+    assert!(reloads[0].form["fileUpload"].contains("/new") && reloads[0].form["deleteEndpoints"] == "false");
+    assert_the_shop_is_there_once(&stub);
 }
 
 #[test]
