@@ -3,6 +3,8 @@
 //! Compared are checked values, so comments, order and spelling do not count; named are keys and never what they hold. Whether a
 //! difference may be taken over is not decided here.
 
+mod targets;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -449,19 +451,19 @@ fn target(old: &Target, new: &Target) -> Vec<String> {
     let Target { name: _, events, retry, instances, digest, renamed_from, kind } = old;
     let table = match kind {
         TargetKind::Webhook(_) => "webhook",
-        TargetKind::Directory { .. } => "directory",
         TargetKind::Apisec(_) => "apisec",
         TargetKind::Command(_) => "command",
+        TargetKind::Directory(_) => "directory",
+        TargetKind::Backstage(_) => "backstage",
     };
     let mut keys = Keys::below("");
     keys.within(table, |keys| {
         match (kind, &new.kind) {
             (TargetKind::Webhook(old), TargetKind::Webhook(new)) => webhook(keys, old, new),
-            (TargetKind::Directory { path }, TargetKind::Directory { path: new_path }) => {
-                keys.compare("path", path, new_path);
-            }
             (TargetKind::Apisec(old), TargetKind::Apisec(new)) => apisec(keys, old, new),
             (TargetKind::Command(old), TargetKind::Command(new)) => command(keys, old, new),
+            (TargetKind::Directory(old), TargetKind::Directory(new)) => targets::directory(keys, old, new),
+            (TargetKind::Backstage(old), TargetKind::Backstage(new)) => targets::backstage(keys, old, new),
             // Another kind of target under an old name: its table as a whole is new.
             _ => {
                 keys.differ.push("kind".to_owned());

@@ -32,6 +32,8 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use toml::de::DeTable;
 
+pub(crate) use format::backstage::{is_entity_name, is_entity_ref};
+
 pub use diff::{Changed, Diff, TargetDiff, diff, in_force};
 pub use model::*;
 pub use pattern::{Filter, Pattern, Patterns};

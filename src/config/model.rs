@@ -18,6 +18,12 @@ pub use apisec::ApisecConfig;
 use super::pattern::{Filter, Patterns};
 use crate::inventory::ScopeState;
 
+mod backstage;
+mod directory;
+
+pub use backstage::{BackstageTarget, Definition, Registration};
+pub use directory::{Author, DirectoryTarget, Git};
+
 /// A whole schedule file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -134,14 +140,13 @@ pub enum TargetKind {
     /// An HTTP receiver of signed events.
     Webhook(WebhookTarget),
     /// A directory of specification files.
-    Directory {
-        /// Where.
-        path: PathBuf,
-    },
+    Directory(DirectoryTarget),
     /// Applications of `APIsec`.
     Apisec(ApisecConfig),
     /// A program.
     Command(CommandTarget),
+    /// A catalog file for Backstage.
+    Backstage(BackstageTarget),
 }
 
 /// `[targets.NAME.webhook]`.

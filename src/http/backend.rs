@@ -60,6 +60,12 @@ pub trait Backend: Send + Sync + 'static {
     /// There is no such run, or the registry cannot be read.
     fn run(&self, run_id: i64) -> Result<Value, Refusal>;
 
+    /// The catalog file of a Backstage target, as it was written last.
+    ///
+    /// # Errors
+    /// There is no such target, nothing was written yet, or the file cannot be read.
+    fn catalog(&self, target: &str) -> Result<Vec<u8>, Refusal>;
+
     /// Reads the schedule file anew, as `reload --wait` does; `accept` as its `--accept`.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ mod access;
 mod answer;
 mod api;
 mod backend;
+mod catalog;
 mod health;
 mod metrics;
 mod openapi;

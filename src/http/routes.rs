@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::answer::Problem;
 use super::backend::Backend;
-use super::{access, answer, api, health, metrics, openapi};
+use super::{access, answer, api, catalog, health, metrics, openapi};
 
 /// What the backend is asked for. Each kind has places of its own, so that a burst of one leaves threads for the runs and does not
 /// keep another waiting: a scrape comes by whoever asks for lists.
@@ -107,7 +107,7 @@ impl Site {
 }
 
 /// Every route with its methods, for the document that describes the API.
-pub(super) const ROUTES: [(&str, &str); 13] = [
+pub(super) const ROUTES: [(&str, &str); 14] = [
     ("get", "/healthz"),
     ("get", "/readyz"),
     ("get", "/metrics"),
@@ -121,6 +121,7 @@ pub(super) const ROUTES: [(&str, &str); 13] = [
     ("get", "/api/v1/coverage"),
     ("get", "/api/v1/deliveries"),
     ("post", "/api/v1/reload"),
+    ("get", "/catalog/{name}"),
 ];
 
 /// The routes behind their guard.
@@ -139,6 +140,7 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/api/v1/coverage", get(api::coverage))
         .route("/api/v1/deliveries", get(api::deliveries))
         .route("/api/v1/reload", post(api::reload))
+        .route("/catalog/{name}", get(catalog::show))
         .fallback(nothing)
         .layer(middleware::from_fn_with_state(Arc::clone(&site), access::guard))
         .layer(middleware::from_fn(answer::finish))

@@ -6,9 +6,18 @@
 
 mod answer;
 mod apisec;
+mod backstage;
 mod client;
 mod command;
+mod directory;
 mod event;
+#[cfg(test)]
+mod fixtures;
+mod folder;
+mod git;
+mod names;
+mod remembered;
+mod summary;
 mod webhook;
 
 use std::fmt;
@@ -224,12 +233,12 @@ pub struct Setup {
 /// # Errors
 /// One sentence, where it cannot even be set up (a CA file that cannot be read).
 pub fn open(settings: &Settings, setup: &Setup) -> Result<Box<dyn Target>, Failure> {
+    let name = &settings.name;
     match &settings.kind {
         TargetKind::Apisec(config) => Ok(Box::new(apisec::Apisec::open(config, &setup.network)?)),
         TargetKind::Webhook(webhook) => Ok(Box::new(webhook::Webhook::new(webhook, setup)?)),
         TargetKind::Command(command) => Ok(Box::new(command::Command::new(command)?)),
-        TargetKind::Directory { .. } => {
-            Err(Failure::passing(format!("target {} is of a kind that is not built yet", settings.name)))
-        }
+        TargetKind::Directory(directory) => Ok(Box::new(directory::Directory::new(name, directory))),
+        TargetKind::Backstage(backstage) => Ok(Box::new(backstage::BackstageCatalog::new(name, backstage, setup)?)),
     }
 }

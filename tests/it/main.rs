@@ -4,6 +4,7 @@
 
 mod apisec;
 mod approval;
+mod backstage;
 mod bad_input;
 mod changed_file;
 mod commands;
@@ -16,6 +17,7 @@ mod control;
 mod coverage;
 mod crash;
 mod delivery;
+mod directory;
 mod due;
 mod edit_properties;
 mod editing;

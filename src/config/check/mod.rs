@@ -30,6 +30,7 @@ pub(super) fn file(report: &mut Report<'_>, file: &Node<'_>, place: &Place) -> O
             targets.insert(name.to_owned(), target);
         }
     }
+    targets::apart(report, file, place);
 
     let mut connections = BTreeMap::new();
     let nodes = file.named("connections");

@@ -1,7 +1,10 @@
 //! `[targets.NAME.KIND]`.
 
 mod apisec;
+mod backstage;
 mod command;
+mod directory;
+mod places;
 
 use std::time::Duration;
 
@@ -10,6 +13,8 @@ use crate::config::format::time::duration_text;
 use crate::config::read::Node;
 use crate::config::report::{Complaint, Report};
 use crate::config::{Event, InstanceChoice, Place, Retry, Target, TargetKind, WebhookTarget};
+
+pub(super) use places::apart;
 
 const DEFAULT_WEBHOOK_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -22,9 +27,10 @@ pub(super) fn target(report: &mut Report<'_>, name: &str, node: &Node<'_>, place
     let usual = if kind == "apisec" { InstanceChoice::Preferred } else { InstanceChoice::All };
     let kind = match kind {
         "webhook" => webhook(&node, place),
-        "directory" => node.file("path", place).map(|path| TargetKind::Directory { path }),
         "apisec" => apisec::apisec(report, &node, place),
         "command" => command::command(report, &node, place),
+        "directory" => directory::directory(report, &node, place).map(TargetKind::Directory),
+        "backstage" => backstage::backstage(report, &node, place).map(TargetKind::Backstage),
         _ => None,
     };
     let events = if node.has("events") {

@@ -3,6 +3,7 @@
 //! A check sees one text; what it means beside other keys is checked in [`super::check`].
 
 pub(super) mod aws;
+pub(super) mod backstage;
 pub(super) mod network;
 pub(super) mod text;
 pub(super) mod time;
@@ -63,6 +64,12 @@ pub(super) enum Format {
     Variable,
     /// A program's argument; it may be empty.
     Argument,
+    /// A person's name and address.
+    Author,
+    /// A reference to an entity of Backstage.
+    EntityRef,
+    /// A namespace of Backstage.
+    EntityNamespace,
 }
 
 impl Format {
@@ -98,6 +105,9 @@ impl Format {
             Self::NameTemplate => NameTemplate::parse(value).map(drop),
             Self::Variable => text::variable(value),
             Self::Argument => text::argument(value),
+            Self::Author => text::author(value).map(drop),
+            Self::EntityRef => backstage::entity_ref(value),
+            Self::EntityNamespace => backstage::namespace(value),
         }
     }
 
@@ -117,6 +127,8 @@ impl Format {
             Self::ApiId => Some("^[a-z0-9]+$"),
             Self::Time => Some("^([01][0-9]|2[0-3]):[0-5][0-9]$"),
             Self::WebhookUrl | Self::ServiceUrl => Some("^https?://"),
+            Self::Author => Some("^[^<>]+ <[^<> ]+>$"),
+            Self::EntityNamespace => Some("^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"),
             _ => None,
         }
     }

@@ -59,6 +59,19 @@ pub(in crate::config) fn tag_key(value: &str) -> Result<(), Complaint> {
     }
 }
 
+/// `Name <address>`, as git writes who made a commit; answers the two.
+pub(in crate::config) fn author(value: &str) -> Result<(&str, &str), Complaint> {
+    let parts = value.strip_suffix('>').and_then(|value| value.split_once(" <"));
+    let parts = parts.map(|(name, address)| (name.trim(), address));
+    // What git leaves out of a name or an address, or ends them with.
+    let plain = |text: &str| !text.is_empty() && !text.contains(['<', '>']) && !text.contains(char::is_control);
+    match parts {
+        Some((name, address)) if plain(name) && plain(address) && !address.contains(' ') => Ok((name, address)),
+        _ => Err(Complaint::new(format!("{} is not a name with an address", quoted(value)))
+            .hint("write it as git does, such as \"aboard <aboard@example.com>\"")),
+    }
+}
+
 /// What is wrong with a reference to a secret; `None` if nothing. The message never holds the text.
 pub(in crate::config) fn reference(value: &str) -> Result<(), Complaint> {
     if let Some(variable) = value.strip_prefix("env:") {
@@ -107,6 +120,14 @@ mod tests {
             assert!(name(bad).is_err(), "{bad}");
         }
         assert_eq!(name("My Team").unwrap_err().hint.as_deref(), Some("write \"my-team\""));
+    }
+
+    #[test]
+    fn an_author_has_a_name_and_an_address() {
+        assert_eq!(author("Jane Doe <jane@example.com>"), Ok(("Jane Doe", "jane@example.com")));
+        for bad in ["", "Jane", "<jane@example.com>", " <a@b>", "Jane <>", "Jane <a b>", "J <a> <b>", "J\nD <a>"] {
+            assert!(author(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! Keys of `[targets.NAME]`.
 
 mod apisec;
+mod backstage;
 mod command;
+mod directory;
 
 use super::super::format::Format;
 use super::super::shape::{Key, Shape, Table};
 use super::{DAY, MINUTE};
 use apisec::APISEC;
+use backstage::BACKSTAGE;
+use directory::DIRECTORY;
 
 pub(super) static TARGET: Table = Table {
     doc: "A place where APIs get registered; it is of exactly one kind.",
@@ -15,6 +19,7 @@ pub(super) static TARGET: Table = Table {
         Key::new("directory", Shape::Table(&DIRECTORY), "A directory of specification files."),
         Key::new("apisec", Shape::Table(&APISEC), "Applications of APIsec (the platform at apisecapps.com)."),
         Key::new("command", Shape::Table(&command::COMMAND), "A program that is run for each event."),
+        Key::new("backstage", Shape::Table(&BACKSTAGE), "A catalog file for Backstage."),
     ],
 };
 
@@ -50,20 +55,6 @@ static WEBHOOK: Table = Table {
         )
         .default("8")
         .example("8"),
-        EVENTS,
-        INSTANCES,
-        DIGEST,
-        RETRY_KEY,
-        RENAMED_FROM,
-    ],
-};
-
-static DIRECTORY: Table = Table {
-    doc: "A directory of specification files.",
-    keys: &[
-        Key::new("path", Shape::Text(Format::Path), "The directory, relative to this file.")
-            .required()
-            .example("\"specs\""),
         EVENTS,
         INSTANCES,
         DIGEST,

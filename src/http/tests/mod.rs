@@ -122,6 +122,13 @@ impl Backend for Fake {
         }
     }
 
+    fn catalog(&self, target: &str) -> Result<Vec<u8>, Refusal> {
+        match target {
+            "payments" => Ok(b"# entities\n".to_vec()),
+            _ => Err(Refusal::new(RefusalKind::NotFound, format!("no target is named {target}"))),
+        }
+    }
+
     fn reload(&self, accept: bool, by: String) -> BoxFuture<'static, Result<Value, Refusal>> {
         self.note(format!("reload {accept} by {by}"));
         Box::pin(async move {

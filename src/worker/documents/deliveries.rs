@@ -75,8 +75,9 @@ pub fn target(target: &Target, disabled: Option<&Disabled>, counts: &[(&str, u64
 pub fn kind(kind: &TargetKind) -> &'static str {
     match kind {
         TargetKind::Webhook { .. } => "webhook",
-        TargetKind::Directory { .. } => "directory",
         TargetKind::Apisec(_) => "apisec",
         TargetKind::Command(_) => "command",
+        TargetKind::Directory(_) => "directory",
+        TargetKind::Backstage(_) => "backstage",
     }
 }

@@ -12,7 +12,7 @@ use super::cursors;
 use super::ledger::Ledger;
 use super::reload::ReloadCount;
 use super::{Phase, ReloadReport, ReloadResult, ReloadState, ReloadTrigger, Service};
-use crate::config::{Config, Connection, SecretRef};
+use crate::config::{Config, Connection, SecretRef, TargetKind};
 use crate::http::{
     ApisQuery, Backend, CoverageQuery, DeliveriesQuery, Figures, Health, Listing, Paging, PauseRequest, Refusal,
     RefusalKind, ReloadFigures, RunsQuery,
@@ -218,6 +218,28 @@ impl Backend for Desk {
     fn run(&self, run_id: i64) -> Result<Value, Refusal> {
         let (run, scopes) = self.reader()?.run(run_id).map_err(unreadable)?;
         Ok(documents::run_with_scopes(&run, &scopes))
+    }
+
+    fn catalog(&self, target: &str) -> Result<Vec<u8>, Refusal> {
+        let config = self.service.config();
+        let Some(TargetKind::Backstage(settings)) = config.targets.get(target).map(|target| &target.kind) else {
+            let catalogs = config.targets.values().filter(|target| matches!(target.kind, TargetKind::Backstage(_)));
+            let names: Vec<&str> = catalogs.map(|target| target.name.as_str()).collect();
+            let refusal = Refusal::new(RefusalKind::NotFound, format!("no Backstage target is named {target}"));
+            return Err(if names.is_empty() {
+                refusal
+            } else {
+                refusal.hint(format!("there are {}", names.join(", ")))
+            });
+        };
+        std::fs::read(&settings.path).map_err(|error| {
+            if error.kind() == std::io::ErrorKind::NotFound {
+                return Refusal::new(RefusalKind::NotFound, format!("nothing was written for {target} yet"));
+            }
+            // The sentence names a path, which is for the log and not for whoever asks.
+            tracing::error!("the catalog file {} cannot be read: {error}", settings.path.display());
+            Refusal::new(RefusalKind::Failed, "the file cannot be read").hint("the worker's log says why")
+        })
     }
 
     fn reload(&self, accept: bool, by: String) -> BoxFuture<'static, Result<Value, Refusal>> {

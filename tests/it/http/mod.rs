@@ -85,7 +85,12 @@ fn schedules() -> String {
 
 /// A worker beside a registry in which some runs are.
 fn open() -> (Simulator, Home, Site) {
-    let (sim, home) = shop::open_with(shop::stocked(), &schedules());
+    open_file(&schedules())
+}
+
+/// The same with another schedule file.
+fn open_file(schedules: &str) -> (Simulator, Home, Site) {
+    let (sim, home) = shop::open_with(shop::stocked(), schedules);
     for words in [&["onboard", "shop"][..], &["onboard", "hand"], &["onboard", "shop", "--api", "ordersapi1"]] {
         home.ok(words);
     }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::clock;
-use crate::config::{Event, Filter, InstanceChoice, Patterns, PublishedBy, Retry, TargetKind};
+use crate::config::{DirectoryTarget, Event, Filter, InstanceChoice, Patterns, PublishedBy, Retry, TargetKind};
 use crate::inventory::{
     Api, ApiId, Details, Family, Instance, InstanceKind, Listing, Protocol, Scope, ScopeLook, Stage,
 };
@@ -134,7 +134,7 @@ fn shop(apis: usize, retry: Retry, target: Scripted) -> Shop {
             instances: InstanceChoice::All,
             digest: false,
             renamed_from: None,
-            kind: TargetKind::Directory { path: "unused".into() },
+            kind: TargetKind::Directory(DirectoryTarget { path: "unused".into(), prune: false, git: None }),
         },
         target: Ok(Arc::clone(&target) as Arc<dyn Target>),
         path: registry.path().to_owned(),

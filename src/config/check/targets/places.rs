@@ -1,0 +1,46 @@
+//! What holds for every target that keeps files.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use crate::config::read::Node;
+use crate::config::report::{Complaint, Report};
+use crate::config::{Event, Place};
+
+/// Complains where two targets would write to one place. The file system is not asked, so links are not seen through.
+pub(in crate::config::check) fn apart(report: &mut Report<'_>, file: &Node<'_>, place: &Place) {
+    let mut taken: BTreeMap<PathBuf, &str> = BTreeMap::new();
+    for (name, node) in file.named("targets") {
+        let Some((_, node)) = node.kind().filter(|(kind, _)| matches!(*kind, "directory" | "backstage")) else {
+            continue;
+        };
+        let Some(path) = node.file("path", place) else { continue };
+        if let Some(other) = taken.insert(plain(&path), name) {
+            let complaint = Complaint::new(format!("the target {other} writes there too"));
+            report.error(&node.span("path"), &node.path("path"), complaint.hint("give each a path of its own"));
+        }
+    }
+}
+
+/// Without steps that lead nowhere: `a/./b/../c` is `a/c`.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if plain.file_name().is_some() => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+/// Complains of events that are about runs, for a target that holds APIs.
+pub(super) fn of_apis_only(report: &mut Report<'_>, node: &Node<'_>) {
+    for (text, span) in node.texts("events") {
+        if matches!(Event::parse(text), Some(Event::RunFinished | Event::RunSummary)) {
+            let complaint = Complaint::new(format!("{text} is about a run, and this target holds APIs"));
+            report.error(&span, &node.path("events"), complaint.hint("leave it out"));
+        }
+    }
+}
