@@ -25,6 +25,10 @@ use super::limiter::{Bucket, Ticket};
 use super::progress::Progress;
 use crate::trust;
 
+/// Connections that are kept open to one host while nobody needs them. Each weighs about 27 KB, and the burst at the beginning of an
+/// organization would leave more than a thousand.
+const IDLE_PER_HOST: usize = 128;
+
 /// The process's HTTP client: proxies from the environment, the system's certificates and those of `ca_file`.
 pub(super) fn client(ca_file: Option<&Path>) -> Result<SharedHttpClient, AwsSetupError> {
     let mut trusted = TrustStore::default();
@@ -35,8 +39,10 @@ pub(super) fn client(ca_file: Option<&Path>) -> Result<SharedHttpClient, AwsSetu
     let tls = tls.map_err(|error| AwsSetupError::Tls { message: error.to_string() })?;
     // `build_https` would be shorter and ignores the proxy variables.
     let client = Builder::new().build_with_connector_fn(move |settings, components| {
-        let mut connector =
-            Connector::builder().pool_idle_timeout(Duration::from_mins(1)).proxy_config(ProxyConfig::from_env());
+        let mut connector = Connector::builder()
+            .pool_idle_timeout(Duration::from_mins(1))
+            .pool_max_idle_per_host(IDLE_PER_HOST)
+            .proxy_config(ProxyConfig::from_env());
         connector.set_connector_settings(settings.cloned());
         if let Some(components) = components {
             connector.set_sleep_impl(components.sleep_impl());
