@@ -125,7 +125,7 @@ impl Desk {
             match self.deliver(delivery).await {
                 Verdict::Delivered(note) => return note.unwrap_or_default(),
                 Verdict::Failed(failure) if matches!(failure.effect, Effect::Retry | Effect::Pause) => {
-                    failures.push(failure)
+                    failures.push(failure);
                 }
                 other => panic!("{other:?} after {failures:#?}"),
             }

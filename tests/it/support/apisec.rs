@@ -1,4 +1,4 @@
-//! A stand-in for `APIsec` that behaves as `reference`'s page on its REST API says, and fails where it is told to.
+//! A stand-in for `APIsec` that behaves as `APIsec`'s own clients expect, and fails where it is told to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
