@@ -58,14 +58,17 @@ fn lives(process: &str) -> bool {
 
 /// Waits until a file has a whole line.
 async fn line_in(path: &Path) -> String {
-    loop {
-        if let Ok(text) = fs::read_to_string(path)
-            && text.ends_with('\n')
-        {
-            return text.trim().to_owned();
+    let written = async {
+        loop {
+            if let Ok(text) = fs::read_to_string(path)
+                && text.ends_with('\n')
+            {
+                return text.trim().to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    };
+    tokio::time::timeout(LONG, written).await.expect("the program writes it")
 }
 
 #[tokio::test]

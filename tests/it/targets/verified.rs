@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use aboard::targets::{Effect, Verdict};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{Forgetful, deliver, delivery, failure, target};
 use crate::support::Home;
@@ -97,11 +98,7 @@ fn onboarding_sends_one_verified_event_for_each_api_and_none_again() {
     let verifier = Verifier::knowing(&[OLD]);
     let (_sim, home) = home_of(&verifier);
     home.ok(&["onboard", "shop"]);
-    // As if the exports had come to their end, where something keeps the events waiting for them.
-    shop::meddle(&home.registry(), "UPDATE deliveries SET export_until = NULL");
-    for _ in 0..2 {
-        home.ok(&["onboard", "shop"]);
-    }
+    home.ok(&["onboard", "shop"]);
     let seen = verifier.seen(3);
     let mut ids: Vec<&str> = seen.iter().map(|event| event["data"]["api"]["api_id"].as_str().unwrap()).collect();
     ids.sort_unstable();
@@ -112,6 +109,12 @@ fn onboarding_sends_one_verified_event_for_each_api_and_none_again() {
         assert_eq!(event["data"]["target"], "catalog");
         assert!(!event["data"]["instances"].as_array().unwrap().is_empty(), "{event}");
         assert!(event["bytes"].as_u64().unwrap() < 3_000, "{event}");
+        let specification = &event["data"]["specifications"][0];
+        let (api, stage) = (&event["data"]["api"]["api_id"], &specification["stage"]);
+        let document = home.ok(&["spec", api.as_str().unwrap(), "--stage", stage.as_str().unwrap()]).stdout;
+        let digest: String = Sha256::digest(&document).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(specification["digest"], format!("sha256:{digest}"), "{event}");
+        assert_eq!(specification["bytes"], document.len(), "{event}");
     }
     let states = home.json(&["deliveries"]);
     let states: Vec<&Value> = states.as_array().unwrap().iter().map(|delivery| &delivery["state"]).collect();
