@@ -85,7 +85,7 @@ pub(super) async fn look(settings: &Git, folder: &Path, file: &str) -> Result<St
     let branch = if branch.is_empty() { "no branch (detached)".to_owned() } else { format!("branch {branch}") };
     let mut said = format!(", in the git work tree {root} on {branch}");
     if settings.push {
-        said.push_str(&format!(", which is pushed to {}", git.upstream().await?.short));
+        said = format!("{said}, which is pushed to {}", git.upstream().await?.short);
     }
     Ok(said)
 }

@@ -1,7 +1,5 @@
 //! The Backstage target: its file as other YAML readers see it, and against Backstage's own catalog.
 
-#![expect(clippy::print_stderr, reason = "a longer test says how it goes")]
-
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

@@ -187,7 +187,7 @@ impl Target for BackstageCatalog {
             if let Some(backstage) = &self.backstage {
                 let Tried { exists, entities } = backstage.try_out().await?;
                 let known = if exists { "knows" } else { "does not know yet" };
-                said.push_str(&format!("; Backstage reads {entities} entities at the location, which it {known}"));
+                said = format!("{said}; Backstage reads {entities} entities at the location, which it {known}");
             }
             Ok(said)
         })

@@ -11,7 +11,6 @@ use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
-use url::Url;
 
 use super::catalog::Expected;
 use super::entity::{ARN, OCCURRED_AT, REVISION};
@@ -122,7 +121,9 @@ impl Backstage {
 
     async fn post(&self, path: &[&str], query: &str, body: &Value) -> Result<Answer, Failure> {
         let mut url = self.settings.url.clone();
-        self.extend(&mut url, path)?;
+        let mut parts = url.path_segments_mut().map_err(|()| Failure::passing("url is none that leads anywhere"))?;
+        parts.pop_if_empty().extend(["api", "catalog"]).extend(path);
+        drop(parts);
         url.set_query((!query.is_empty()).then_some(query));
         let mut request = self.client.request(Method::POST, url).json(body);
         if let Some(token) = self.settings.token.clone() {
@@ -132,12 +133,6 @@ impl Backstage {
             request = request.bearer_auth(token.expose_secret());
         }
         self.client.send(request).await
-    }
-
-    fn extend(&self, url: &mut Url, path: &[&str]) -> Result<(), Failure> {
-        let mut parts = url.path_segments_mut().map_err(|()| Failure::passing("url is none that leads anywhere"))?;
-        parts.pop_if_empty().extend(["api", "catalog"]).extend(path);
-        Ok(())
     }
 
     async fn refused(&self, answer: Answer) -> Failure {

@@ -62,7 +62,8 @@ pub(super) async fn run(mut command: Command, input: Vec<u8>, limit: Duration) -
                 }
             }
         };
-        timeout(limit, whole).await
+        // On the heap: it holds the pieces that are read.
+        Box::pin(timeout(limit, whole)).await
     };
     match ended {
         Ok(Ok(status)) => Ok(Ended { status, first_line: first, last_line: last_of(&last) }),

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What attempts under way have when a command is interrupted.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long a command waits for the worker's first attempts.
-const WORKERS_TURN: Duration = Duration::from_secs(120);
+const WORKERS_TURN: Duration = Duration::from_mins(2);
 
 /// Who delivers what a run queued. Clones are the same.
 #[derive(Clone, Debug, Default)]

@@ -65,10 +65,13 @@ pub(super) struct Lane {
 /// The attempts of one hand-over, by the number of the delivery.
 type Flight = Vec<Sent>;
 
+/// What became of each, and when it was over.
+type Verdicts = Vec<(Verdict, DateTime<Utc>)>;
+
 /// What a lane has under way.
 #[derive(Debug, Default)]
 struct Sending {
-    tasks: JoinSet<Vec<(Verdict, DateTime<Utc>)>>,
+    tasks: JoinSet<Verdicts>,
     flights: BTreeMap<task::Id, Flight>,
 }
 
@@ -230,7 +233,7 @@ impl Lane {
     /// Writes down what came of a hand-over, and of all others that are over by now. Answers until when the receiver wants to be left alone.
     async fn land(
         &self,
-        first: Result<(task::Id, Vec<(Verdict, DateTime<Utc>)>), task::JoinError>,
+        first: Result<(task::Id, Verdicts), task::JoinError>,
         sending: &mut Sending,
         trouble: &mut Option<String>,
     ) -> Option<DateTime<Utc>> {

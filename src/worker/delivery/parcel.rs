@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::prepare::prepare;
 use crate::config::InstanceChoice;
+use crate::document::ApiDocument;
 use crate::notice::Notice;
 use crate::registry::{Attempted, Leased, Outgoing, Pinned, Reader, RegistryError};
 use crate::targets::{Delivery, Document, Specification, SpecificationFormat};
@@ -47,7 +48,7 @@ impl Parcel {
     ) -> Result<Self, RegistryError> {
         let Leased { delivery_id, attempt_id, key, attempt, first_attempt_at, notice, told_specifications, .. } =
             leased;
-        let api = notice.api.as_ref().map(|api| api.id());
+        let api = notice.api.as_ref().map(ApiDocument::id);
         let sent = Sent {
             delivery_id,
             attempt_id,

@@ -31,12 +31,6 @@ impl Beside {
         Self::in_home(sim, home)
     }
 
-    /// With another schedule file.
-    fn with(world: World, schedules: &str) -> Self {
-        let (sim, home) = shop::open_with(world, schedules);
-        Self::in_home(sim, home)
-    }
-
     fn in_home(sim: Simulator, home: Home) -> Self {
         let worker = start(&home);
         Self { sim, home, worker }

@@ -5,7 +5,6 @@ use chrono::DateTime;
 use serde_json::Value;
 
 use super::{Beside, bare, start};
-use crate::support::receiver::{Does, Receiver};
 use crate::support::shop::{self, ACCOUNT, REGION};
 use crate::support::{Home, Said};
 
@@ -47,11 +46,8 @@ fn stdout(home: &Home, said: &Said) -> Vec<Value> {
 #[test]
 fn every_command_prints_and_ends_beside_a_worker_as_without_one() {
     let world = || shop::stocked().rest(ACCOUNT, REGION, RestApi::new("refunds").id("refundsap1"));
-    // A receiver that fails would be tried again by the worker, and by nobody without one.
-    let receiver = Receiver::that(|_, _| Does::answers("204 No Content"));
-    let file = shop::schedules("regions = [\"eu-west-1\"]").replace("http://127.0.0.1:9/hooks", &receiver.url());
-    let (_sim, alone) = shop::open_with(world(), &file);
-    let beside = Beside::with(world(), &file);
+    let (_sim, alone) = shop::open(world());
+    let beside = Beside::new(world());
     for words in [
         "test shop",
         "-o json test shop",

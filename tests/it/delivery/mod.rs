@@ -7,6 +7,7 @@ mod killed;
 mod side_by_side;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use aboard_simulator::{Simulator, World};
 use serde_json::Value;
@@ -41,10 +42,12 @@ impl Event {
 fn schedules(targets: &[(&str, &Receiver)], more: &str) -> String {
     let mut text = "[limits]\nrequests_per_second = 0\n".to_owned();
     for (name, receiver) in targets {
-        text += &format!(
+        write!(
+            text,
             "[targets.{name}.webhook]\nurl = \"{}\"\nretry = {{ first = \"1ms\", max = \"20ms\", give_up = \"1h\" }}\n{more}\n",
             receiver.url()
-        );
+        )
+        .unwrap();
     }
     text + &connection("shop", "regions = [\"eu-west-1\"]")
 }

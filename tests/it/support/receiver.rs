@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::LONG;
 use super::server::python;
 
-/// PyPI's `standardwebhooks` and `cloudevents`, which take or refuse what comes.
+/// `standardwebhooks` and `cloudevents` from the Python index, which take or refuse what comes.
 #[derive(Debug)]
 pub(crate) struct Verifier {
     /// Owns its standard input, whose end is its end.

@@ -49,8 +49,8 @@ pub(crate) fn targets() -> &'static str {
     r#"
 [limits]
 requests_per_second = 0
-[targets.catalog.webhook]
-url = "http://127.0.0.1:9/hooks"
+[targets.catalog.directory]
+path = "catalog"
 [targets.specs.directory]
 path = "specs"
 "#

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use aboard::clock;
 use aboard::targets::{Effect, Target, Verdict};
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use super::{deliver, delivery, failure, target};
 use crate::support::receiver::{Does, Receiver};
@@ -33,9 +34,9 @@ async fn an_error_with_a_huge_body_is_quoted_shortly_and_tried_again() {
 async fn a_receiver_that_is_too_busy_is_left_alone_for_as_long_as_it_asks() {
     let (_receiver, target) = always(&Does::answers("429 x\r\nretry-after: 120"), "1m");
     let failed = failure(&*target).await;
-    assert_eq!((failed.effect, failed.retry_after), (Effect::Pause, Some(Duration::from_secs(120))));
+    assert_eq!((failed.effect, failed.retry_after), (Effect::Pause, Some(Duration::from_mins(2))));
 
-    let date = (Utc::now() + TimeDelta::hours(1)).format("%a, %d %b %Y %H:%M:%S GMT");
+    let date = (clock::now() + TimeDelta::hours(1)).format("%a, %d %b %Y %H:%M:%S GMT");
     let (_receiver, target) = always(&Does::answers(&format!("503 x\r\nretry-after: {date}")), "1m");
     let failed = failure(&*target).await;
     assert_eq!(failed.effect, Effect::Pause);
@@ -104,7 +105,7 @@ async fn a_receiver_that_recovers_gets_the_same_request_with_a_new_time_over_the
     let target = webhook(&receiver, "1m");
     failure(&*target).await;
     let first = delivery("ordersapi1");
-    let verdicts = target.deliver(&[first.clone()], &super::Forgetful).await;
+    let verdicts = target.deliver(std::slice::from_ref(&first), &super::Forgetful).await;
     assert!(matches!(verdicts[..], [Verdict::Failed(_)]), "{verdicts:?}");
     assert_eq!(target.deliver(&[first], &super::Forgetful).await, [Verdict::Delivered(None)]);
     let asked = receiver.asked();

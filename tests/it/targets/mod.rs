@@ -7,11 +7,11 @@ mod verified;
 
 use std::path::Path;
 
+use aboard::clock;
 use aboard::config::{self, NetworkConfig, Place};
 use aboard::inventory::ApiId;
 use aboard::notice::Notice;
 use aboard::targets::{self, Delivery, Failure, Memory, Setup, Target, Verdict};
-use chrono::Utc;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ fn delivery(api_id: &str) -> Delivery {
     });
     let notice = Notice {
         event: "api.onboarded".to_owned(),
-        occurred_at: Utc::now(),
+        occurred_at: clock::now(),
         target: "catalog".to_owned(),
         connection: "payments".to_owned(),
         run_id: Some(1),

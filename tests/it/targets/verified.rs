@@ -1,6 +1,7 @@
-//! Webhooks as the libraries of Standard Webhooks and CloudEvents see them.
+//! Webhooks as the libraries of Standard Webhooks and `CloudEvents` see them.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 
 use aboard::targets::{Effect, Verdict};
 use serde_json::{Value, json};
@@ -112,7 +113,10 @@ fn onboarding_sends_one_verified_event_for_each_api_and_none_again() {
         let specification = &event["data"]["specifications"][0];
         let (api, stage) = (&event["data"]["api"]["api_id"], &specification["stage"]);
         let document = home.ok(&["spec", api.as_str().unwrap(), "--stage", stage.as_str().unwrap()]).stdout;
-        let digest: String = Sha256::digest(&document).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = Sha256::digest(&document).iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").unwrap();
+            text
+        });
         assert_eq!(specification["digest"], format!("sha256:{digest}"), "{event}");
         assert_eq!(specification["bytes"], document.len(), "{event}");
     }

@@ -276,7 +276,7 @@ async fn what_needs_a_person_is_not_tried_again() {
 async fn a_busy_receiver_is_left_alone_until_its_time_comes() {
     let busy = Verdict::Failed(Failure {
         effect: Effect::Pause,
-        retry_after: Some(Duration::from_secs(600)),
+        retry_after: Some(Duration::from_mins(10)),
         ..Failure::passing("429 Too Many Requests")
     });
     let shop = shop(20, Retry::default(), answers(vec![vec![busy]]));
