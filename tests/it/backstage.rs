@@ -200,6 +200,11 @@ fn a_real_backstage_shows_forty_apis_the_change_of_one_and_ten_that_go() {
     say(&format!("{} entities of kind API, such as {:?}", apis.len(), apis.first_key_value()));
     assert_eq!(apis.len(), 40);
     assert!(apis.values().all(|links| *links == 1));
+    let answer = backstage.get("/api/catalog/entities/by-name/api/default/orders-7-111122223333-eu-west-1-ordersap07");
+    let entity: Value = serde_json::from_str(&whole(&answer)).unwrap();
+    let definition: Value = serde_json::from_str(entity["spec"]["definition"].as_str().unwrap()).unwrap();
+    say(&format!("one: owner {}, openapi {}, {}", entity["spec"]["owner"], definition["openapi"], definition["info"]));
+    assert!(definition["openapi"].as_str().unwrap().starts_with("3.0"));
 
     sim.change(|world| {
         world.region(ACCOUNT, REGION).edit_rest("ordersap07", |api| *api = api.clone().stage("beta"));

@@ -91,6 +91,9 @@ fn a_run_is_one_commit_and_one_that_finds_nothing_new_is_none() {
     let held = git(&home, &["ls-tree", "-r", "--name-only", "HEAD"]);
     assert!(held.lines().all(|name| name.starts_with("specs/")), "{held}");
     assert!(held.contains("specs/index.json"), "{held}");
+    for name in ["basketapi1/@default.openapi.json", "ordersapi1/prod.openapi.json", "pricesapi1/live.asyncapi.json"] {
+        assert!(held.contains(&format!("specs/{ACCOUNT}/{REGION}/{name}")), "{held}");
+    }
     onboard(&home);
     assert_eq!(subjects(&home).len(), 1);
     assert!(git(&home, &["status", "--porcelain"]).contains("A  staged.txt"), "it is staged as before");
