@@ -21,6 +21,7 @@
 //! | [`discovery`] | everything that talks to AWS |
 //! | [`registry`] | everything that talks to SQLite |
 //! | [`targets`] | the places where APIs get registered, one file a kind |
+//! | [`gravitee`] | the agent of Gravitee API Management: the protocol and its connection |
 //! | [`http`] | health, metrics and the API of the running worker |
 //! | [`iam`] | policies, trust policies and CloudFormation templates for exactly the file's connections |
 //! | [`worker`] | runs, approvals, and the worker that follows the schedules: the only place that joins the edges |
@@ -38,6 +39,7 @@ pub mod config;
 pub mod discovery;
 pub mod document;
 pub mod environment;
+pub mod gravitee;
 pub mod http;
 pub mod iam;
 pub mod inventory;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What the core may not name: it knows no clock, environment, network, SQL, log or file system.
-const NOT_IN_CORE: [&str; 21] = [
+const NOT_IN_CORE: [&str; 22] = [
     "tokio",
     "aws_sdk",
     "aws_smithy",
@@ -21,6 +21,7 @@ const NOT_IN_CORE: [&str; 21] = [
     "crate::discovery",
     "crate::registry",
     "crate::zones",
+    "crate::gravitee",
     "crate::worker",
     "crate::cli",
     "crate::clock",
@@ -30,11 +31,12 @@ const NOT_IN_CORE: [&str; 21] = [
 const CORE: [&str; 7] = ["config", "document.rs", "inventory.rs", "notice.rs", "plan", "schedule", "specification"];
 
 /// Edges know the core and nothing of each other; the worker joins them and knows no command line.
-const EDGES: [(&str, &[&str]); 7] = [
+const EDGES: [(&str, &[&str]); 8] = [
     ("worker", &["crate::cli"]),
     (
         "iam",
         &[
+            "crate::gravitee",
             "crate::discovery",
             "crate::registry",
             "crate::http",
@@ -47,6 +49,7 @@ const EDGES: [(&str, &[&str]); 7] = [
     (
         "discovery",
         &[
+            "crate::gravitee",
             "crate::targets",
             "crate::registry",
             "crate::http",
@@ -59,6 +62,7 @@ const EDGES: [(&str, &[&str]); 7] = [
     (
         "registry",
         &[
+            "crate::gravitee",
             "crate::targets",
             "crate::discovery",
             "crate::http",
@@ -71,6 +75,7 @@ const EDGES: [(&str, &[&str]); 7] = [
     (
         "http",
         &[
+            "crate::gravitee",
             "crate::targets",
             "crate::discovery",
             "crate::registry",
@@ -83,6 +88,7 @@ const EDGES: [(&str, &[&str]); 7] = [
     (
         "targets",
         &[
+            "crate::gravitee",
             "crate::discovery",
             "crate::registry",
             "crate::http",
@@ -92,7 +98,31 @@ const EDGES: [(&str, &[&str]); 7] = [
             "crate::cli",
         ],
     ),
-    ("zones.rs", &["crate::discovery", "crate::registry", "crate::http", "crate::iam", "crate::worker", "crate::cli"]),
+    (
+        "gravitee",
+        &[
+            "crate::targets",
+            "crate::discovery",
+            "crate::registry",
+            "crate::http",
+            "crate::iam",
+            "crate::zones",
+            "crate::worker",
+            "crate::cli",
+        ],
+    ),
+    (
+        "zones.rs",
+        &[
+            "crate::gravitee",
+            "crate::discovery",
+            "crate::registry",
+            "crate::http",
+            "crate::iam",
+            "crate::worker",
+            "crate::cli",
+        ],
+    ),
 ];
 
 fn sources(under: &Path) -> Vec<(PathBuf, String)> {

@@ -21,6 +21,7 @@ mod directory;
 mod due;
 mod edit_properties;
 mod editing;
+mod gravitee;
 mod http;
 mod iam;
 mod interrupt;

@@ -1,0 +1,12 @@
+//! The Gravitee agent's connection, against a controller written from the protocol alone.
+
+mod agent;
+mod breaking;
+mod connecting;
+mod controller;
+mod exchange;
+mod ingesting;
+mod network;
+mod record;
+mod strictness;
+mod subscribing;
