@@ -86,7 +86,7 @@ fn every_command_prints_and_ends_beside_a_worker_as_without_one() {
         "deliveries retry 99",
         "deliveries retry --dead --target nobody",
         "targets test catalog",
-        "-o json targets test specs",
+        "targets test specs",
         "targets test catlog",
         "targets enable catalog",
         "targets enable nobody",
