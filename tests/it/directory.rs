@@ -115,13 +115,11 @@ fn what_is_gone_is_marked_or_removed() {
 }
 
 #[test]
-fn killed_at_any_commit_of_the_registry_while_it_delivers_it_catches_up() {
+fn killed_at_any_commit_of_the_registry_it_catches_up_and_commits_once() {
     for side in ["before-commit", "after-commit"] {
         let mut killed = 0;
         for n in 1.. {
             let (_sim, home) = open("");
-            home.ok(&ONBOARD);
-            release(&home);
             let ended = home.killed_at_commit(&format!("{side}:{n}"), &ONBOARD);
             if !ended.was_killed() {
                 break;
@@ -132,7 +130,8 @@ fn killed_at_any_commit_of_the_registry_while_it_delivers_it_catches_up() {
             assert_eq!(subjects(&home), ["specs: 3 onboarded"], "{side}:{n}");
             assert_eq!(git(&home, &["status", "--porcelain", "specs"]), "", "{side}:{n}");
         }
-        assert!(killed >= 4, "{side}: {killed}");
+        // A run's scopes, its exports, and the lease and the record of a hand-over.
+        assert!(killed >= 8, "{side}: {killed}");
     }
 }
 
