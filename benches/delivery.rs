@@ -86,7 +86,7 @@ fn worker(folder: &Path) -> Child {
         .unwrap()
 }
 
-fn kib(pid: u32, key: &str) -> u64 {
+fn kib(pid: u32, key: &str) -> u32 {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = text.lines().find(|line| line.starts_with(key)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
@@ -96,7 +96,8 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
-    let wanted = std::env::var("ABOARD_BENCH_DELIVERIES").map_or(10_000, |text| text.parse().unwrap());
+    let wanted =
+        aboard::environment::text("ABOARD_BENCH_DELIVERIES").unwrap().map_or(10_000, |text| text.parse().unwrap());
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
         let folder = tempfile::tempdir().unwrap();
@@ -117,11 +118,11 @@ fn main() {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
         child.wait().unwrap();
-        let rate = queued as f64 / took.as_secs_f64();
+        let rate = f64::from(u32::try_from(queued).unwrap()) / took.as_secs_f64();
         println!(
             "{queued} deliveries in {:.2} s, {rate:.0} a second, peak memory {:.1} MiB",
             took.as_secs_f64(),
-            peak as f64 / 1024.0
+            f64::from(peak) / 1024.0
         );
         times.push(took);
     }

@@ -22,6 +22,7 @@ pub(super) async fn approve<W: Write>(desk: &Desk, connection: &str, output: &mu
     let connection = config.connections.get(connection).ok_or_else(|| naming::no_connection(config, connection))?;
     let registry = desk.registry(Some(&loaded))?;
     let context = desk.context(config, Shelf::Write(Arc::clone(&registry))).await?;
+    let _watch = desk.watch();
     let before = delivery::mark(&context).await?;
     let approval = worker::approve(&registry, config, connection, &desk.actor, clock::now());
     let approval =

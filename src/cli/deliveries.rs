@@ -164,6 +164,7 @@ pub(super) async fn retry<W: Write>(desk: &Desk, asked: &Deliveries, output: &mu
     }
     let registry = desk.registry(Some(&loaded))?;
     let context = desk.context(&loaded.config, Shelf::Write(Arc::clone(&registry))).await?;
+    let _watch = desk.watch();
     let before = delivery::mark(&context).await?;
     let (queued, connections) = {
         let mut registry = registry.lock().unwrap_or_else(PoisonError::into_inner);

@@ -96,6 +96,7 @@ async fn enable<W: Write>(desk: &Desk, name: &str, output: &mut Output<W>) -> Re
     }
     let registry = desk.registry(Some(&loaded))?;
     let context = desk.context(&loaded.config, Shelf::Write(Arc::clone(&registry))).await?;
+    let _watch = desk.watch();
     let before = delivery::mark(&context).await?;
     let was_off = {
         let mut registry = registry.lock().unwrap_or_else(PoisonError::into_inner);

@@ -166,6 +166,10 @@ async fn walk<W: Write>(
         exits.push(Exit::of_run(&report));
         bar.hide_while(|| show(desk, &report, detail, output))?;
     }
+    // What was still to be delivered waits.
+    if context.cancel.is_cancelled() {
+        exits.push(Exit::Interrupted);
+    }
     Ok(Exit::of_all(&exits))
 }
 

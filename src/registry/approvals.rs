@@ -203,7 +203,7 @@ fn first_message(
         target: target.to_owned(),
         connection: connection.to_owned(),
         run_id: None,
-        revision: told + 1,
+        revision: outbox::free_revision(sql, target, &id, Event::Onboarded.as_str(), told + 1)?,
         api: Some(document),
         instances,
         run: None,

@@ -186,7 +186,8 @@ fn write_messages(
     for target in targets {
         let mut revision = stored.and_then(|stored| stored.revisions.get(target)).copied().unwrap_or(0);
         for message in entry.messages.iter().filter(|message| message.target == *target) {
-            revision += 1;
+            let action = outbox::action(message);
+            revision = outbox::free_revision(sql, target, &entry.api.id, &action, revision + 1)?;
             let payload = Notice {
                 event: message.event.as_str().to_owned(),
                 occurred_at: now,
@@ -198,7 +199,6 @@ fn write_messages(
                 instances: outbox::concerned(entry, message),
                 run: None,
             };
-            let action = outbox::action(message);
             outbox::queue(
                 sql,
                 &NewDelivery {

@@ -119,12 +119,22 @@ pub(super) const DUE: &str = "state = 'queued' AND target = ?1 AND ifnull(export
 const OF_OPEN_RUN: &str = "EXISTS (SELECT 1 FROM runs r WHERE r.id = d.run_id AND r.outcome = 'running')";
 
 impl Registry {
-    /// What a process that died left half-way goes out again at once: it may have arrived or not. Answers how many those are.
+    /// What a process that died left half-way goes out again at once: it may have arrived or not. Answers how many those are. What
+    /// waits for a summary goes out too where the target gets none (`digest`).
     ///
     /// # Errors
     /// What SQLite and the disk may refuse.
-    pub fn take_over_lane(&mut self, target: &str, now: DateTime<Utc>) -> Result<u64, RegistryError> {
+    pub fn take_over_lane(&mut self, target: &str, digest: bool, now: DateTime<Utc>) -> Result<u64, RegistryError> {
         let now = whole_millis(now);
+        if !digest {
+            // What was to be summed up before the file said otherwise is told one by one.
+            self.write(|sql| {
+                Ok(sql.execute(
+                    "UPDATE deliveries SET state = 'queued', next_attempt_at = ?2 WHERE target = ?1 AND state = 'collected'",
+                    (target, At(now)),
+                )?)
+            })?;
+        }
         let left = self.reader.read(|sql| {
             let mut statement =
                 sql.prepare_cached("SELECT count(*) FROM deliveries WHERE target = ?1 AND state = 'leased'")?;
@@ -170,7 +180,11 @@ impl Registry {
             let mut rows = statement.query((target, At(now), values::count(most as u64), At(due_by)))?;
             let mut leased = Vec::new();
             while let Some(row) = rows.next()? {
-                leased.push(lease(sql, target, row, now)?);
+                match values::json(row, 4) {
+                    Ok(notice) => leased.push(lease(sql, target, row, notice, now)?),
+                    // It must not keep the others from leaving.
+                    Err(error) => bury(sql, row.get(0)?, &format!("it cannot be read back: {error}"))?,
+                }
             }
             Ok(leased)
         })
@@ -190,7 +204,20 @@ impl Registry {
     }
 }
 
-fn lease(sql: &Connection, target: &str, row: &Row<'_>, now: DateTime<Utc>) -> rusqlite::Result<Leased> {
+/// Gives up what nobody can send.
+fn bury(sql: &Connection, delivery_id: i64, error: &str) -> rusqlite::Result<()> {
+    sql.prepare_cached("UPDATE deliveries SET state = 'dead', next_attempt_at = NULL, last_error = ?2 WHERE id = ?1")?
+        .execute((delivery_id, error))?;
+    Ok(())
+}
+
+fn lease(
+    sql: &Connection,
+    target: &str,
+    row: &Row<'_>,
+    notice: Notice,
+    now: DateTime<Utc>,
+) -> rusqlite::Result<Leased> {
     let (delivery_id, attempt) = (row.get(0)?, counted(row, 2)? + 1);
     let first_attempt_at = values::time(row, 3)?.unwrap_or(now);
     let (api, revision): (Option<i64>, i64) = (row.get(6)?, row.get(7)?);
@@ -220,7 +247,7 @@ fn lease(sql: &Connection, target: &str, row: &Row<'_>, now: DateTime<Utc>) -> r
         key: outbox::hex(&row.get::<_, [u8; 32]>(1)?),
         attempt,
         first_attempt_at,
-        notice: values::json(row, 4)?,
+        notice,
         specifications: values::json_or_none(row, 5)?.unwrap_or_default(),
         told_specifications,
         undelivered_before,
@@ -293,7 +320,7 @@ impl Reader {
         self.read(|sql| {
             let open = if settled { format!("AND NOT {OF_OPEN_RUN}") } else { String::new() };
             let mut statement = sql.prepare_cached(&format!(
-                "SELECT min(next_attempt_at) FROM deliveries d WHERE {DUE} {open}
+                "SELECT * FROM (SELECT next_attempt_at FROM deliveries d WHERE {DUE} {open} ORDER BY next_attempt_at LIMIT 1)
                  UNION ALL SELECT min(export_until) FROM deliveries WHERE target = ?1 AND state = 'queued' AND export_until > ?2"
             ))?;
             let rows = statement.query_map((target, At(now)), |row| values::time(row, 0))?;

@@ -133,8 +133,9 @@ impl Registry {
         let place = place::look(path)?;
         let is_new = !path.exists();
         let made = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-        match made {
-            Ok(_) if is_new => {
+        // Closed before SQLite opens it: whoever closes a file lets go of all locks that its process has on it by POSIX.
+        match made.map(drop) {
+            Ok(()) if is_new => {
                 place::give_to_owner(&place::real(path)).map_err(|error| RegistryError::new(path, error))?;
             }
             // SQLite says better than the operating system what is wrong with a file that is there.

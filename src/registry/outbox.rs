@@ -125,6 +125,23 @@ pub(super) struct NewDelivery<'a> {
 /// An event never waits longer for the specifications that go with it, whatever keeps them from being exported.
 pub(super) const EXPORT_WITHIN: TimeDelta = TimeDelta::hours(6);
 
+/// The first revision from `revision` on whose key is free: a target may bear a name that another one had before it was renamed, and
+/// what that was told keeps its keys.
+pub(super) fn free_revision(
+    sql: &Connection,
+    target: &str,
+    id: &ApiId,
+    action: &str,
+    revision: u64,
+) -> rusqlite::Result<u64> {
+    let mut statement = sql.prepare_cached("SELECT EXISTS (SELECT 1 FROM deliveries WHERE key = ?1)")?;
+    let mut free = revision;
+    while statement.query_row([delivery_key(target, id, action, free)], |row| row.get(0))? {
+        free += 1;
+    }
+    Ok(free)
+}
+
 /// Writes a row that is due at once, or as soon as its specifications have been exported.
 pub(super) fn queue(sql: &Connection, new: &NewDelivery<'_>) -> rusqlite::Result<i64> {
     let payload = new.payload;

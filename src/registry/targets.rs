@@ -12,6 +12,9 @@ use super::values::{self, At, to_json, whole_millis};
 use super::{Reader, Registry, RegistryError};
 use crate::inventory::ApiId;
 
+/// The tables that hold something of targets, by name.
+const OF_TARGETS: [&str; 5] = ["told", "deliveries", "told_specifications", "kept", "disabled_targets"];
+
 /// Why a target gets nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disabled {
@@ -62,20 +65,11 @@ impl Registry {
     /// # Errors
     /// What SQLite and the disk may refuse.
     pub fn rename_target(&mut self, from: &str, to: &str) -> Result<bool, RegistryError> {
-        let tables = ["told", "deliveries", "told_specifications", "kept", "disabled_targets"];
-        let any = self.reader.read(|sql| {
-            let mut any = false;
-            for table in tables {
-                let exists = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE target = ?1)");
-                any |= sql.query_row(&exists, [from], |row| row.get::<_, bool>(0))?;
-            }
-            Ok(any)
-        })?;
-        if !any {
+        if !self.knows_target(from)? {
             return Ok(false);
         }
         self.write(|sql| {
-            for table in tables {
+            for table in OF_TARGETS {
                 // What the new name knows already is newer.
                 sql.execute(&format!("UPDATE OR IGNORE {table} SET target = ?2 WHERE target = ?1"), (from, to))?;
                 if table != "deliveries" {
@@ -106,6 +100,21 @@ impl Registry {
 }
 
 impl Reader {
+    /// Whether anything is held of a target of that name.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn knows_target(&self, name: &str) -> Result<bool, RegistryError> {
+        self.read(|sql| {
+            let mut any = false;
+            for table in OF_TARGETS {
+                let exists = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE target = ?1)");
+                any |= sql.query_row(&exists, [name], |row| row.get::<_, bool>(0))?;
+            }
+            Ok(any)
+        })
+    }
+
     /// The targets that are switched off.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ use std::path::{self, Path, PathBuf};
 use futures_util::future::{BoxFuture, join_all};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::answer::excerpt;
+use super::answer::{excerpt, hidden};
 use super::{Delivery, Effect, Failure, Memory, Target, Verdict, event};
 use crate::config::{CommandTarget, SecretRef};
 use crate::notice::Notice;
@@ -94,9 +94,14 @@ impl Command {
         command.envs(INHERITED.into_iter().filter_map(|name| Some((name, environment::path(name)?))));
         command.envs(secrets.iter().map(|(name, value)| (name, value.expose_secret())));
         command.envs(variables(delivery));
-        match process::run(command, body, self.settings.timeout).await {
+        let ended = match process::run(command, body, self.settings.timeout).await {
             Ok(ended) => self.judge(&ended),
             Err(broken) => Err(self.broken(&broken)),
+        };
+        let given = || secrets.iter().map(|(_, value)| value.expose_secret());
+        match ended {
+            Ok(note) => Ok(note.map(|note| hidden(note, given()))),
+            Err(failure) => Err(Failure { message: hidden(failure.message, given()), ..failure }),
         }
     }
 

@@ -20,7 +20,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION
 use reqwest::{Method, RequestBuilder};
 use secrecy::ExposeSecret;
 
-use super::answer::Answer;
+use super::answer::{Answer, hidden};
 use super::client::{Client, place};
 use super::{Delivery, Effect, Failure, Memory, Setup, Target, Verdict, event};
 use crate::clock;
@@ -80,6 +80,8 @@ impl Webhook {
             return Err(self.redirected(&answer));
         }
         let mut failure = answer.refused((self.now)()).await;
+        let sent = secrets.headers.values().filter_map(|value| value.to_str().ok());
+        failure.message = hidden(failure.message, sent);
         if status.as_u16() == 410 {
             failure.effect = Effect::Disable;
         }

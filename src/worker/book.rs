@@ -195,16 +195,11 @@ impl Book {
         if renamed.is_empty() {
             return Ok(());
         }
-        self.with(move |registry| {
-            for (from, to) in &renamed {
-                if registry.rename_target(from, to)? {
-                    tracing::info!("target {from} is called {to} now, and what it was told goes on under that name");
-                }
-            }
-            Ok(())
-        })
-        .await
-        .map(|_| ())
+        let Shelf::Write(registry) = &self.shelf else { return Ok(()) };
+        for (from, to) in renamed {
+            rename_target(registry, &from, &to).await?;
+        }
+        Ok(())
     }
 
     /// What is remembered of a scope; nothing where there is no registry.
@@ -388,6 +383,32 @@ impl Book {
 /// The targets that get a run's events in one message at its end.
 pub(super) fn digests(config: &Config) -> BTreeSet<String> {
     config.targets.values().filter(|target| target.digest).map(|target| target.name.clone()).collect()
+}
+
+/// Hands what a target knows over to its new name, once nobody delivers to it under the old one any more. Who still does after half a
+/// minute keeps it, until somebody asks again.
+pub(super) async fn rename_target(registry: &SharedRegistry, from: &str, to: &str) -> Result<(), RegistryError> {
+    for _ in 0..150 {
+        let (held, old, new) = (Arc::clone(registry), from.to_owned(), to.to_owned());
+        let done = away(move || {
+            let mut registry = lock(&held);
+            if !registry.knows_target(&old)? {
+                return Ok(true);
+            }
+            let Ok(Locking::Taken(_lane)) = locks::lock_lane(registry.path(), &old, crate::clock::now()) else {
+                return Ok(false);
+            };
+            if registry.rename_target(&old, &new)? {
+                tracing::info!("target {old} is called {new} now, and what it was told goes on under that name");
+            }
+            Ok(true)
+        });
+        if done.await? {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Ok(())
 }
 
 /// Runs what blocks where blocking is allowed.

@@ -31,6 +31,7 @@ pub(super) fn file(report: &mut Report<'_>, file: &Node<'_>, place: &Place) -> O
         }
     }
     targets::apart(report, file, place);
+    targets::renames(report, file);
 
     let mut connections = BTreeMap::new();
     let nodes = file.named("connections");

@@ -14,7 +14,7 @@ use crate::config::read::Node;
 use crate::config::report::{Complaint, Report};
 use crate::config::{Event, InstanceChoice, Place, Retry, Target, TargetKind, WebhookTarget};
 
-pub(super) use places::apart;
+pub(super) use places::{apart, renames};
 
 const DEFAULT_WEBHOOK_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -122,8 +122,8 @@ fn gone_returned_and_gone_again_are_three_events_with_three_keys() {
 fn what_a_process_left_half_way_goes_out_again_at_once() {
     let mut bench = told(&["a1"]);
     let before = lease(&mut bench, 0).remove(0);
-    assert_eq!(bench.registry.take_over_lane("specs", hour(1)).unwrap(), 0);
-    assert_eq!(bench.registry.take_over_lane("catalog", hour(1)).unwrap(), 1);
+    assert_eq!(bench.registry.take_over_lane("specs", true, hour(1)).unwrap(), 0);
+    assert_eq!(bench.registry.take_over_lane("catalog", true, hour(1)).unwrap(), 1);
     let after = lease(&mut bench, 1).remove(0);
     assert_eq!((after.delivery_id, after.attempt, &after.key), (before.delivery_id, 2, &before.key));
     let attempts = bench.registry.attempts(after.delivery_id).unwrap();
@@ -211,7 +211,7 @@ fn under_a_new_name_a_target_is_told_nothing_twice_and_nothing_is_lost() {
     let leased = lease(&mut bench, 0).remove(0);
     record(&mut bench, &leased, 0, delivered());
     bench.registry.keep("catalog", Some(&id("a1")), Some(&serde_json::json!({ "id": 7 }))).unwrap();
-    bench.registry.take_over_lane("catalog", hour(0)).unwrap();
+    bench.registry.take_over_lane("catalog", true, hour(0)).unwrap();
     assert!(bench.registry.rename_target("catalog", "specs").unwrap());
     assert!(!bench.registry.rename_target("catalog", "specs").unwrap());
     assert_eq!(bench.registry.kept("specs", Some(&id("a1"))).unwrap(), Some(serde_json::json!({ "id": 7 })));

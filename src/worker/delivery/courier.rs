@@ -1,6 +1,8 @@
 //! Who delivers: the lanes of the worker, or a command on its own account.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -91,6 +93,8 @@ async fn attempt_once(context: &Context, registry: &SharedRegistry) -> Result<()
             registry: Arc::clone(registry),
             path: path.clone(),
             clock: context.clock,
+            lasts: false,
+            paused: Arc::default(),
             progress: Arc::default(),
         };
         let ending = ending.clone();
@@ -128,6 +132,8 @@ struct OpenLane {
     setup: Setup,
     kick: Arc<Notify>,
     stop: CancellationToken,
+    /// Until when its receiver wants to be left alone, in unix milliseconds.
+    paused: Arc<AtomicI64>,
 }
 
 impl Lanes {
@@ -164,18 +170,24 @@ impl Lanes {
                 continue;
             }
             let (kick, stop) = (Arc::new(Notify::new()), self.stop.child_token());
+            let paused = Arc::<AtomicI64>::default();
             let lane = Lane {
                 settings: settings.clone(),
                 target: targets::open(settings, &setup).map(Arc::from),
                 registry: Arc::clone(&self.registry),
                 path: self.path.clone(),
                 clock: self.clock,
+                lasts: true,
+                paused: Arc::clone(&paused),
                 progress: Arc::clone(&self.progress),
             };
             let ending = Ending { stop: stop.clone(), grace: self.grace, patience: None };
             let kicked = Arc::clone(&kick);
             tasks.spawn(async move { lane.work(Until::Stopped, &kicked, &ending).await });
-            lanes.insert(name.clone(), OpenLane { settings: settings.clone(), setup: setup.clone(), kick, stop });
+            lanes.insert(
+                name.clone(),
+                OpenLane { settings: settings.clone(), setup: setup.clone(), kick, stop, paused },
+            );
         }
     }
 
@@ -193,6 +205,13 @@ impl Lanes {
         while tasks.join_next().await.is_some() {}
     }
 
+    /// Targets that get something now: not those whose receiver wants to be left alone.
+    fn busy(&self, now: DateTime<Utc>) -> Vec<String> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let rests = |lane: &OpenLane| lane.paused.load(Relaxed) > now.timestamp_millis();
+        open.lanes.iter().filter(|(_, lane)| !rests(lane)).map(|(name, _)| name.clone()).collect()
+    }
+
     /// Waits until nothing that is due of a connection lacks its first attempt, or the wait gets too long.
     async fn let_them_go(
         &self,
@@ -202,16 +221,11 @@ impl Lanes {
         clock: fn() -> DateTime<Utc>,
     ) -> Result<(), RegistryError> {
         self.kick();
-        let targets: Vec<String> = {
-            let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-            open.lanes.keys().cloned().collect()
-        };
-        let targets = Arc::new(targets);
         let mut too_long = std::pin::pin!(tokio::time::sleep(WORKERS_TURN));
         loop {
             let progress = self.progress.notified();
-            let (held, name, targets, now) =
-                (Arc::clone(registry), connection.to_owned(), Arc::clone(&targets), clock());
+            let (held, name, now) = (Arc::clone(registry), connection.to_owned(), clock());
+            let targets = self.busy(now);
             if !away(move || lock(&held).first_attempts_pending(&name, &targets, now)).await? {
                 return Ok(());
             }

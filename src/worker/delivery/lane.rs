@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -20,7 +22,7 @@ use crate::config::Target as Settings;
 use crate::registry::locks::{self, Lock, LockedBy, Locking};
 use crate::registry::{Attempted, Outgoing, RegistryError};
 use crate::targets::{Delivery, Effect, Failure, Target, Verdict};
-use crate::worker::book::{SharedRegistry, away, lock};
+use crate::worker::book::{SharedRegistry, away, lock, rename_target};
 
 /// How long the lane sleeps at most: the wall clock, by which deliveries are due, may be set meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -58,6 +60,10 @@ pub(super) struct Lane {
     pub(super) registry: SharedRegistry,
     pub(super) path: PathBuf,
     pub(super) clock: fn() -> DateTime<Utc>,
+    /// Whether it goes on as long as its process, and so gives up nothing.
+    pub(super) lasts: bool,
+    /// Until when the receiver wants to be left alone, in unix milliseconds.
+    pub(super) paused: Arc<AtomicI64>,
     /// Told whenever something was written down.
     pub(super) progress: Arc<Notify>,
 }
@@ -95,7 +101,7 @@ impl Lane {
             let now = (self.clock)();
             not_before = not_before.filter(|at| *at > now);
             let room = in_flight.saturating_sub(sending.flights.len());
-            let (mut wait, mut went) = (LOOK_AGAIN, false);
+            let (mut wait, mut went, mut refused) = (LOOK_AGAIN, false, false);
             if room > 0 && not_before.is_none() && !ending.stop.is_cancelled() {
                 let due_by = if let Until::Attempted(begun) = until { begun.min(now) } else { now };
                 match self.lease(room * batch, settled, documents, due_by, now).await {
@@ -110,7 +116,7 @@ impl Lane {
                     }
                     Err(error) => {
                         tracing::error!(target = name, "what is due cannot be read: {error}");
-                        wait = AFTER_TROUBLE;
+                        (wait, refused) = (AFTER_TROUBLE, true);
                     }
                 }
             }
@@ -122,7 +128,9 @@ impl Lane {
                     // Nothing of it had to be sent; more may be due.
                     continue;
                 }
-                wait = wait.min(self.until_next(settled, not_before, now).await);
+                if !refused {
+                    wait = wait.min(self.until_next(settled, not_before, now).await);
+                }
             } else if ending.stop.is_cancelled() {
                 self.break_off_after(ending.grace, &mut sending, &mut trouble).await;
                 return;
@@ -132,6 +140,7 @@ impl Lane {
                 Some(done) = sending.tasks.join_next_with_id(), if !sending.tasks.is_empty() => {
                     let paused = self.land(done, &mut sending, &mut trouble).await;
                     not_before = not_before.max(paused);
+                    self.paused.store(not_before.map_or(0, |at| at.timestamp_millis()), Relaxed);
                 }
                 () = ending.stop.cancelled() => {}
                 () = kick.notified() => {}
@@ -154,7 +163,10 @@ impl Lane {
                 Ok(Locking::Held(_)) => {}
                 Err(error) => {
                     tracing::error!(target = name, "the lock of the lane cannot be taken: {error}");
-                    return None;
+                    tokio::select! {
+                        () = ending.stop.cancelled() => return None,
+                        () = tokio::time::sleep(AFTER_TROUBLE) => {}
+                    }
                 }
             }
             if ending.patience.is_some_and(|patience| began.elapsed() >= patience) {
@@ -172,13 +184,13 @@ impl Lane {
         let (registry, name) = (Arc::clone(&self.registry), self.settings.name.clone());
         // It is due when this lane begins, or else a lane that ends after first attempts would leave it to the next one.
         let now = if let Until::Attempted(begun) = until { begun } else { (self.clock)() };
-        let renamed_from = self.settings.renamed_from.clone();
+        if let Some(from) = &self.settings.renamed_from {
+            rename_target(&registry, from, &name).await?;
+        }
+        let digest = self.settings.digest;
         let left = away(move || {
             let mut registry = lock(&registry);
-            if let Some(from) = &renamed_from {
-                registry.rename_target(from, &name)?;
-            }
-            registry.take_over_lane(&name, now)
+            registry.take_over_lane(&name, digest, now)
         })
         .await?;
         if left > 0 {
@@ -336,7 +348,7 @@ impl Lane {
             return;
         }
         let attempted = Arc::new(attempted);
-        for _ in 0..12 {
+        for tried in 0_u32.. {
             let (registry, name, attempted) =
                 (Arc::clone(&self.registry), self.settings.name.clone(), Arc::clone(&attempted));
             match away(move || lock(&registry).record_attempts(&name, &attempted)).await {
@@ -346,6 +358,9 @@ impl Lane {
                         target = self.settings.name,
                         "what became of deliveries cannot be written down: {error}"
                     );
+                    if tried >= 12 && !self.lasts {
+                        break;
+                    }
                     tokio::time::sleep(AFTER_TROUBLE).await;
                 }
             }

@@ -157,7 +157,7 @@ fn what_was_there_before_is_known_after_a_restart() {
         "aboard_last_success_timestamp_seconds{connection=\"shop\"}",
         "aboard_schedule_since_timestamp_seconds{connection=\"shop\"}",
         "aboard_apis{state=\"onboarded\"}",
-        "aboard_deliveries{target=\"catalog\",state=\"queued\"}",
+        "aboard_deliveries{target=\"catalog\",state=\"delivered\"}",
     ] {
         assert!(first[name] > 0.0, "{name}");
         assert_eq!(again[name], first[name], "{name}");

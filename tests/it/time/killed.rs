@@ -1,5 +1,7 @@
 //! The worker killed by SIGKILL around a due instant, and started again: one run to its end, nothing lost, nothing twice.
 
+use nix::sys::signal::Signal;
+
 use super::{OVER, Timed, at, file};
 use crate::support::Running;
 
@@ -35,8 +37,11 @@ fn dies_at(timed: &Timed, point: &str) -> bool {
     command.env("ABOARD_CRASH_AT", point);
     let mut worker = Running::start(timed.clock.given(command));
     if worker.says_before_it_ends(OVER) {
-        worker.stop();
-        return false;
+        // What it delivers after the run is committed too.
+        worker.signal(Signal::SIGTERM);
+        let ended = worker.end();
+        assert!(ended.was_killed() || ended.said.code == Some(0), "{point}: {ended:?}");
+        return ended.was_killed();
     }
     assert!(worker.end().was_killed(), "{point}");
     true

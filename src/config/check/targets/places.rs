@@ -22,6 +22,24 @@ pub(in crate::config::check) fn apart(report: &mut Report<'_>, file: &Node<'_>, 
     }
 }
 
+/// Complains where a target says that it had a name which another one has, or says that it had: nobody could tell what belongs to whom.
+pub(in crate::config::check) fn renames(report: &mut Report<'_>, file: &Node<'_>) {
+    let names: Vec<&str> = file.named("targets").into_iter().map(|(name, _)| name).collect();
+    let mut taken: BTreeMap<String, &str> = BTreeMap::new();
+    for (name, node) in file.named("targets") {
+        let Some((_, node)) = node.kind() else { continue };
+        let Some(from) = node.text("renamed_from").filter(|from| *from != name) else { continue };
+        let complaint = if names.contains(&from) {
+            Complaint::new(format!("there still is a target named {from}"))
+        } else if let Some(other) = taken.insert(from.to_owned(), name) {
+            Complaint::new(format!("the target {other} had that name too"))
+        } else {
+            continue;
+        };
+        report.error(&node.span("renamed_from"), &node.path("renamed_from"), complaint);
+    }
+}
+
 /// Without steps that lead nowhere: `a/./b/../c` is `a/c`.
 fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();

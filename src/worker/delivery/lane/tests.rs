@@ -140,6 +140,8 @@ fn shop(apis: usize, retry: Retry, target: Scripted) -> Shop {
         path: registry.path().to_owned(),
         registry: Arc::new(Mutex::new(registry)),
         clock: clock::now,
+        lasts: false,
+        paused: Arc::default(),
         progress: Arc::default(),
     };
     Shop { _directory: directory, lane, target }
