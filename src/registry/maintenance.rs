@@ -187,8 +187,9 @@ const INVARIANTS: &[Invariant] = &[
     Invariant {
         query: "SELECT a.account_id || '/' || a.region || '/' || a.api_id || ' and target ' || t.target
                 FROM told t JOIN apis a ON a.id = t.api
-                WHERE t.revision < (SELECT count(*) FROM deliveries d WHERE d.api = t.api AND d.target = t.target)",
-        sentence: "its deliveries are more than its revisions",
+                WHERE t.revision <> (SELECT ifnull(max(revision), 0) FROM deliveries d
+                                    WHERE d.api = t.api AND d.target = t.target)",
+        sentence: "its deliveries do not lead to its revision",
     },
     Invariant {
         query: "SELECT a.account_id || '/' || a.region || '/' || a.api_id FROM apis a

@@ -255,3 +255,37 @@ fn what_is_due_is_found_by_an_index_however_much_was_delivered_before() {
     assert!(plan.contains("deliveries_queued") && plan.contains("deliveries_by_api"), "{plan}");
     assert!(!plan.contains("SCAN"), "{plan}");
 }
+
+#[test]
+fn a_delivery_that_cannot_be_read_back_is_given_up_and_keeps_no_other_waiting() {
+    let mut bench = told(&["a1", "a2"]);
+    bench.registry.connection.execute("UPDATE deliveries SET payload = '{}' WHERE id = 1", []).unwrap();
+    assert_eq!(lease(&mut bench, 0).len(), 1);
+    let dead = DeliveryFilter { state: Some(DeliveryState::Dead), ..DeliveryFilter::default() };
+    let [row] = &bench.registry.deliveries(&dead).unwrap()[..] else { panic!("one") };
+    assert!(row.last_error.as_deref().unwrap().contains("cannot be read back"), "{row:?}");
+}
+
+#[test]
+fn a_target_that_takes_over_a_name_that_was_given_up_has_keys_of_its_own() {
+    let mut bench = told(&["a1"]);
+    let first = lease(&mut bench, 0).remove(0);
+    record(&mut bench, &first, 0, delivered());
+    bench.registry.rename_target("catalog", "specs").unwrap();
+    let events = rules().events["catalog"].clone();
+    bench.registry.redeliver("catalog", &events, "payments", "ada", hour(1)).unwrap();
+    export(&mut bench, "a1", "{}");
+    let again = lease(&mut bench, 1).remove(0);
+    assert_ne!(again.key, first.key);
+    assert_eq!(bench.registry.check().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn what_was_collected_goes_out_one_by_one_where_nobody_sums_it_up_any_more() {
+    let mut bench = told(&["a1"]);
+    bench.registry.connection.execute("UPDATE deliveries SET state = 'collected'", []).unwrap();
+    bench.registry.take_over_lane("catalog", true, hour(1)).unwrap();
+    assert_eq!(lease(&mut bench, 1), []);
+    bench.registry.take_over_lane("catalog", false, hour(1)).unwrap();
+    assert_eq!(lease(&mut bench, 1).len(), 1);
+}

@@ -53,7 +53,7 @@ fn a_check_names_what_does_not_hold() {
         ("DELETE FROM history", "111122223333/eu-west-1/a1: its history does not lead to its state"),
         (
             "UPDATE told SET revision = 5",
-            "111122223333/eu-west-1/a1 and target catalog: its deliveries are not as many as its revisions",
+            "111122223333/eu-west-1/a1 and target catalog: its deliveries do not lead to its revision",
         ),
         (
             "PRAGMA foreign_keys = OFF; DELETE FROM runs",

@@ -191,3 +191,12 @@ fn every_refusal_is_one_sentence_with_the_file_in_it() {
         assert!(!sentence.ends_with('.') && !sentence.contains('\n'), "{sentence}");
     }
 }
+
+#[test]
+fn an_open_registry_holds_the_lock_that_keeps_strangers_from_taking_its_log_away() {
+    let bench = Bench::new();
+    let inode = std::os::unix::fs::MetadataExt::ino(&bench.registry.path().metadata().unwrap());
+    let locks = fs::read_to_string("/proc/locks").unwrap();
+    let of_file = locks.lines().filter(|line| line.contains("POSIX") && line.contains(&format!(":{inode} ")));
+    assert_eq!(of_file.count(), 1, "{locks}");
+}
