@@ -6,10 +6,10 @@
 //!
 //! | part | what |
 //! |---|---|
-//! | [`openapi`] | exports of REST and HTTP APIs |
-//! | [`clean`] | what is taken out of those, and what has no order of its own |
-//! | [`secured`] | their security schemes, kept valid without the authorizers |
-//! | [`asyncapi`] | a document for a WebSocket API, made from its routes: AWS exports none |
+//! | `openapi` | exports of REST and HTTP APIs |
+//! | `clean` | what is taken out of those, and what has no order of its own |
+//! | `secured` | their security schemes, kept valid without the authorizers |
+//! | `asyncapi` | a document for a WebSocket API, made from its routes: AWS exports none |
 
 mod asyncapi;
 mod clean;
