@@ -192,10 +192,27 @@ pub(super) async fn retry<W: Write>(desk: &Desk, asked: &Deliveries, output: &mu
             }
             Ok(rows)
         };
-        let rows = chosen(&registry)?;
+        let mut rows = chosen(&registry)?;
+        let is_there = |row: &DeliveryRow| loaded.config.targets.contains_key(&row.target);
         if which.dead {
-            registry.retry_dead(which.target.as_deref(), &desk.actor, now)?;
+            // What was for a target that is gone stays given up: nobody would send it.
+            rows.retain(is_there);
+            let targets: std::collections::BTreeSet<&String> = rows.iter().map(|row| &row.target).collect();
+            for target in targets {
+                registry.retry_dead(Some(target), &desk.actor, now)?;
+            }
         } else {
+            if let Some(DeliveryRow { delivery_id, target, .. }) = rows.iter().find(|row| !is_there(row)) {
+                return Err(Failure::failed(format!("delivery {delivery_id} is for {target}, which the file lacks")));
+            }
+            let underway = [DeliveryState::Leased, DeliveryState::Collected, DeliveryState::Summarised];
+            if let Some(DeliveryRow { delivery_id, state, .. }) = rows.iter().find(|row| underway.contains(&row.state))
+            {
+                return Err(Failure::failed(format!(
+                    "delivery {delivery_id} is {}, and is not sent again",
+                    state.as_str()
+                )));
+            }
             for row in &rows {
                 match registry.retry_delivery(row.delivery_id, &desk.actor, now) {
                     Ok(_) => {}

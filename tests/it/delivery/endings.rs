@@ -59,6 +59,12 @@ fn what_is_given_up_is_loud_and_can_be_retried() {
     let said = home.ok(&["deliveries", "retry", "--dead"]).stdout;
     assert!(said.contains("2 deliveries sent again") && said.contains("catalog: 2 delivered"), "{said}");
     assert_eq!(home.ok(&["deliveries", "retry", "--dead"]).stdout, "no delivery was given up\n");
+    meddle(&home.registry(), "UPDATE deliveries SET target = 'elsewhere' WHERE id = 1");
+    let orphan = home.run(&["deliveries", "retry", "1"]);
+    assert!(orphan.code == Some(1) && orphan.stderr.contains("is for elsewhere, which the file lacks"), "{orphan:?}");
+    meddle(&home.registry(), "UPDATE deliveries SET target = 'catalog', state = 'summarised' WHERE id = 1");
+    let summed = home.run(&["deliveries", "retry", "1"]);
+    assert!(summed.code == Some(1) && summed.stderr.contains("is summarised, and is not sent again"), "{summed:?}");
     let unknown = home.run(&["deliveries", "retry", "99"]);
     assert_eq!(
         (unknown.code, unknown.stderr.contains("no delivery has the number 99")),
