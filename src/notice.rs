@@ -143,6 +143,12 @@ impl DeliveryState {
         }
     }
 
+    /// Whether a person may have it sent again: not while it is under way, and not where it is part of a run's summary.
+    #[must_use]
+    pub fn can_be_retried(self) -> bool {
+        !matches!(self, Self::Leased | Self::Collected | Self::Summarised)
+    }
+
     /// The state of that name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -30,7 +30,7 @@ pub(super) async fn approve<W: Write>(desk: &Desk, connection: &str, output: &mu
     let targets = if approval.deliveries > 0 {
         // What cannot be exported now waits for the next run, or goes without.
         worker::leftovers(&context, connection).await?;
-        context.courier.first_attempts(&context, &connection.name, before).await?
+        context.courier.first_attempts(&context, std::slice::from_ref(&connection.name), before).await?
     } else {
         BTreeMap::new()
     };

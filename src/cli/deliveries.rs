@@ -1,6 +1,6 @@
 //! `deliveries`: the outbox, and sending what is in it again.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::{Arc, PoisonError};
 
@@ -13,7 +13,7 @@ use super::listing::time;
 use super::output::{Output, one_line, when};
 use super::{naming, setup, summary};
 use crate::clock;
-use crate::registry::{AttemptRow, DeliveryFilter, DeliveryRow, DeliveryState, Reader, RegistryErrorKind, Tally};
+use crate::registry::{AttemptRow, DeliveryFilter, DeliveryRow, DeliveryState, Reader};
 use crate::worker::{Shelf, delivery, documents};
 
 /// Lists deliveries, or shows one.
@@ -197,7 +197,7 @@ pub(super) async fn retry<W: Write>(desk: &Desk, asked: &Deliveries, output: &mu
         if which.dead {
             // What was for a target that is gone stays given up: nobody would send it.
             rows.retain(is_there);
-            let targets: std::collections::BTreeSet<&String> = rows.iter().map(|row| &row.target).collect();
+            let targets: BTreeSet<&String> = rows.iter().map(|row| &row.target).collect();
             for target in targets {
                 registry.retry_dead(Some(target), &desk.actor, now)?;
             }
@@ -205,37 +205,20 @@ pub(super) async fn retry<W: Write>(desk: &Desk, asked: &Deliveries, output: &mu
             if let Some(DeliveryRow { delivery_id, target, .. }) = rows.iter().find(|row| !is_there(row)) {
                 return Err(Failure::failed(format!("delivery {delivery_id} is for {target}, which the file lacks")));
             }
-            let underway = [DeliveryState::Leased, DeliveryState::Collected, DeliveryState::Summarised];
-            if let Some(DeliveryRow { delivery_id, state, .. }) = rows.iter().find(|row| underway.contains(&row.state))
-            {
+            if let Some(DeliveryRow { delivery_id, state, .. }) = rows.iter().find(|row| !row.state.can_be_retried()) {
                 return Err(Failure::failed(format!(
                     "delivery {delivery_id} is {}, and is not sent again",
                     state.as_str()
                 )));
             }
             for row in &rows {
-                match registry.retry_delivery(row.delivery_id, &desk.actor, now) {
-                    Ok(_) => {}
-                    Err(error) if matches!(error.kind, RegistryErrorKind::UnknownDelivery { .. }) => {}
-                    Err(error) => return Err(error.into()),
-                }
+                registry.retry_delivery(row.delivery_id, &desk.actor, now)?;
             }
         }
-        let connections: std::collections::BTreeSet<String> = rows.iter().map(|row| row.connection.clone()).collect();
-        (rows.len(), connections)
+        let connections: BTreeSet<String> = rows.iter().map(|row| row.connection.clone()).collect();
+        (rows.len(), connections.into_iter().collect::<Vec<_>>())
     };
-    let mut targets: BTreeMap<String, Tally> = BTreeMap::new();
-    for connection in &connections {
-        for (target, tally) in context.courier.first_attempts(&context, connection, before).await? {
-            let sum = targets.entry(target).or_default();
-            sum.delivered += tally.delivered;
-            sum.failed += tally.failed;
-            sum.waiting += tally.waiting;
-            sum.dead += tally.dead;
-            sum.next_attempt_at = sum.next_attempt_at.or(tally.next_attempt_at);
-            sum.last_error = sum.last_error.take().or(tally.last_error);
-        }
-    }
+    let targets = context.courier.first_attempts(&context, &connections, before).await?;
     match desk.global.output {
         Format::Json => output.json(&json!({ "retried": queued, "targets": targets }))?,
         Format::Text | Format::Csv => {

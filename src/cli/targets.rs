@@ -11,8 +11,7 @@ use super::exit::{Exit, Failure, gave_up};
 use super::output::{Output, count, one_line, when};
 use super::{naming, setup, summary};
 use crate::clock;
-use crate::config::Target;
-use crate::registry::{AuditAction, AuditEntry, Reader, RegistryError};
+use crate::registry::{AuditAction, AuditEntry};
 use crate::targets::Adopted;
 use crate::worker::{Shelf, delivery, documents};
 
@@ -20,20 +19,22 @@ use crate::worker::{Shelf, delivery, documents};
 pub(super) fn list<W: Write>(global: &Global, output: &mut Output<W>) -> Result<Exit, Failure> {
     let loaded = setup::load_and_warn(global)?;
     let registry = setup::open_to_read(global).ok();
+    let (off, deliveries) = match &registry {
+        Some(registry) => (registry.disabled_targets()?, registry.backlog()?.deliveries),
+        None => Default::default(),
+    };
     let (mut rows, mut entries) = (Vec::new(), Vec::new());
     for target in loaded.config.targets.values() {
-        let (disabled, counts) = match &registry {
-            Some(registry) => standing(registry, target)?,
-            None => (None, Vec::new()),
-        };
-        let counts: Vec<(&str, u64)> = counts.iter().map(|(state, count)| (state.as_str(), *count)).collect();
-        let state = match &disabled {
+        let disabled = off.get(&target.name);
+        let of_target = deliveries.iter().filter(|((name, _), _)| *name == target.name);
+        let counts: Vec<(&str, u64)> = of_target.map(|((_, state), count)| (state.as_str(), *count)).collect();
+        let state = match disabled {
             Some(off) => format!("switched off {}: {}", when(off.at), one_line(&off.reason)),
             None => "on".to_owned(),
         };
         let sums: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
         let events: Vec<&str> = target.events.iter().map(|event| event.as_str()).collect();
-        entries.push(documents::target(target, disabled.as_ref(), &counts));
+        entries.push(documents::target(target, disabled, &counts));
         rows.push(vec![
             target.name.clone(),
             documents::target_kind(&target.kind).to_owned(),
@@ -50,15 +51,6 @@ pub(super) fn list<W: Write>(global: &Global, output: &mut Output<W>) -> Result<
         Format::Text | Format::Csv => output.table(&["TARGET", "KIND", "STATE", "DELIVERIES", "EVENTS"], rows)?,
     }
     Ok(Exit::Done)
-}
-
-type Standing = (Option<crate::registry::Disabled>, Vec<(String, u64)>);
-
-fn standing(registry: &Reader, target: &Target) -> Result<Standing, RegistryError> {
-    let disabled = registry.disabled_targets()?.remove(&target.name);
-    let counts = registry.backlog()?.deliveries.into_iter();
-    let of_target = counts.filter(|((name, _), _)| *name == target.name);
-    Ok((disabled, of_target.map(|((_, state), count)| (state, count)).collect()))
 }
 
 /// What is the worker's where there is one.
@@ -104,12 +96,9 @@ async fn enable<W: Write>(desk: &Desk, name: &str, output: &mut Output<W>) -> Re
     };
     let mut targets = std::collections::BTreeMap::new();
     if was_off {
-        for connection in loaded.config.connections.keys() {
-            let mut tallies = context.courier.first_attempts(&context, connection, before).await?;
-            if let Some(tally) = tallies.remove(name) {
-                targets.insert(name.to_owned(), tally);
-            }
-        }
+        let connections: Vec<String> = loaded.config.connections.keys().cloned().collect();
+        targets = context.courier.first_attempts(&context, &connections, before).await?;
+        targets.retain(|target, _| target == name);
     }
     let said = if was_off { "switched on again" } else { "was on" };
     match desk.global.output {

@@ -178,7 +178,8 @@ async fn run_and_deliver(context: &Context, connection: &Connection, request: &R
     let before = if request.mode == Mode::Commit { delivery::mark(context).await? } else { 0 };
     let mut report = worker::run(context, connection, request).await;
     if report.run_id.is_some() && report.outcome != Outcome::Interrupted {
-        report.targets = context.courier.first_attempts(context, &connection.name, before).await?;
+        report.targets =
+            context.courier.first_attempts(context, std::slice::from_ref(&connection.name), before).await?;
     }
     Ok(report)
 }

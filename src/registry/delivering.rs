@@ -101,7 +101,7 @@ pub struct AttemptRow {
     pub started_at: DateTime<Utc>,
     /// When it was over; absent while it is under way.
     pub finished_at: Option<DateTime<Utc>>,
-    /// `delivered`, `unchanged`, `failed`, `cut_off`; absent while it is under way.
+    /// `delivered`, `unchanged`, `failed`, `put_back`, `cut_off`; absent while it is under way.
     pub outcome: Option<String>,
     /// The HTTP status or exit code.
     pub status: Option<u16>,
@@ -126,24 +126,25 @@ impl Registry {
     /// What SQLite and the disk may refuse.
     pub fn take_over_lane(&mut self, target: &str, digest: bool, now: DateTime<Utc>) -> Result<u64, RegistryError> {
         let now = whole_millis(now);
-        if !digest {
-            // What was to be summed up before the file said otherwise is told one by one.
-            self.write(|sql| {
-                Ok(sql.execute(
-                    "UPDATE deliveries SET state = 'queued', next_attempt_at = ?2 WHERE target = ?1 AND state = 'collected'",
-                    (target, At(now)),
-                )?)
-            })?;
-        }
-        let left = self.reader.read(|sql| {
+        let count = |sql: &Connection, state: DeliveryState| {
             let mut statement =
-                sql.prepare_cached("SELECT count(*) FROM deliveries WHERE target = ?1 AND state = 'leased'")?;
-            Ok(statement.query_row([target], |row| counted(row, 0))?)
-        })?;
-        if left == 0 {
+                sql.prepare_cached("SELECT count(*) FROM deliveries WHERE target = ?1 AND state = ?2")?;
+            statement.query_row((target, state.as_str()), |row| counted(row, 0))
+        };
+        let (left, collected) =
+            self.reader.read(|sql| Ok((count(sql, DeliveryState::Leased)?, count(sql, DeliveryState::Collected)?)))?;
+        let unsummed = !digest && collected > 0;
+        if left == 0 && !unsummed {
             return Ok(0);
         }
         self.write(|sql| {
+            if unsummed {
+                // What was to be summed up before the file said otherwise is told one by one.
+                sql.execute(
+                    "UPDATE deliveries SET state = 'queued', next_attempt_at = ?2 WHERE target = ?1 AND state = 'collected'",
+                    (target, At(now)),
+                )?;
+            }
             sql.execute(
                 "UPDATE attempts SET finished_at = ?2, outcome = 'cut_off'
                  WHERE finished_at IS NULL AND delivery IN (SELECT id FROM deliveries WHERE target = ?1 AND state = 'leased')",

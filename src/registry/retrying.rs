@@ -14,7 +14,7 @@ const AGAIN: &str =
     last_error = NULL WHERE id = ?1";
 
 impl Registry {
-    /// Has a delivery that was given up sent again at once, from its first attempt. Answers whether there was one to retry.
+    /// Has a delivery sent again at once, from its first attempt, where its state allows that. Answers the state that it was in.
     ///
     /// # Errors
     /// `UnknownDelivery`, and what SQLite and the disk may refuse.
@@ -29,7 +29,7 @@ impl Registry {
             let mut statement = sql.prepare_cached("SELECT state FROM deliveries WHERE id = ?1")?;
             let state = statement.query_row([delivery_id], |row| word(row, 0, DeliveryState::parse)).optional()?;
             let state = state.ok_or(RegistryErrorKind::UnknownDelivery { delivery_id })?;
-            if !matches!(state, DeliveryState::Leased | DeliveryState::Collected | DeliveryState::Summarised) {
+            if state.can_be_retried() {
                 sql.prepare_cached(AGAIN)?.execute((delivery_id, At(now)))?;
                 note(sql, by, json!({ "delivery_id": delivery_id }), now)?;
             }

@@ -27,6 +27,18 @@ pub struct Tally {
     pub last_error: Option<String>,
 }
 
+impl Tally {
+    /// Takes in what came of another connection's.
+    pub fn add(&mut self, other: Self) {
+        self.delivered += other.delivered;
+        self.failed += other.failed;
+        self.waiting += other.waiting;
+        self.dead += other.dead;
+        self.next_attempt_at = self.next_attempt_at.or(other.next_attempt_at);
+        self.last_error = self.last_error.take().or(other.last_error);
+    }
+}
+
 impl Reader {
     /// The newest attempt; 0 where there is none.
     ///

@@ -1,6 +1,7 @@
 //! What targets are told when a run is over.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -16,7 +17,7 @@ use crate::registry::{Announcement, Counts, Outcome, Registry, RegistryError, Ru
 /// or at all that had failed. Answers how many messages that are.
 pub(super) async fn announce(
     book: &Book,
-    config: &Config,
+    config: &Arc<Config>,
     connection: &Connection,
     report: &RunReport,
     everywhere: bool,
@@ -36,7 +37,7 @@ pub(super) async fn announce(
         return Ok(0);
     }
     let error = report.error.clone();
-    let (name, config) = (connection.name.clone(), config.clone());
+    let (name, config) = (connection.name.clone(), Arc::clone(config));
     let (trigger, outcome) = (report.trigger.as_str().to_owned(), report.outcome.as_str().to_owned());
     let (started_at, finished_at, resumes) = (report.started_at, report.finished_at, report.resumes);
     let counts = members(&report.counts);

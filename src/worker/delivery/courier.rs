@@ -44,24 +44,37 @@ impl Courier {
         }
     }
 
-    /// Has everything that is due attempted once, and answers what came of what a connection had in the outbox, by target. `since` is what
-    /// [`mark`] said before.
+    /// Has everything that is due attempted once, and answers what came of what these connections had in the outbox, by target. `since`
+    /// is what [`mark`] said before.
     ///
     /// # Errors
     /// What SQLite and the disk may refuse.
     pub async fn first_attempts(
         &self,
         context: &Context,
-        connection: &str,
+        connections: &[String],
         since: i64,
     ) -> Result<BTreeMap<String, Tally>, RegistryError> {
         let Shelf::Write(registry) = &context.registry else { return Ok(BTreeMap::new()) };
         match &self.0 {
-            Some(lanes) => lanes.let_them_go(registry, connection, &context.cancel, context.clock).await?,
+            Some(lanes) => {
+                for connection in connections {
+                    lanes.let_them_go(registry, connection, &context.cancel, context.clock).await?;
+                }
+            }
             None => attempt_once(context, registry).await?,
         }
-        let (registry, connection) = (Arc::clone(registry), connection.to_owned());
-        away(move || lock(&registry).tally(&connection, since)).await
+        let (registry, connections) = (Arc::clone(registry), connections.to_owned());
+        away(move || {
+            let mut targets: BTreeMap<String, Tally> = BTreeMap::new();
+            for connection in &connections {
+                for (target, tally) in lock(&registry).tally(connection, since)? {
+                    targets.entry(target).or_default().add(tally);
+                }
+            }
+            Ok(targets)
+        })
+        .await
     }
 }
 

@@ -101,13 +101,7 @@ fn specification(
         }
         Pinned::Digest(digest) => digest,
     };
-    let format = |word: &str| {
-        if word == SpecificationFormat::AsyncApi.as_str() {
-            SpecificationFormat::AsyncApi
-        } else {
-            SpecificationFormat::OpenApi
-        }
-    };
+    let format = |word: &str| SpecificationFormat::parse(word).unwrap_or(SpecificationFormat::OpenApi);
     let found = if documents {
         registry.stored_document(&digest)?.map(|stored| {
             let text: Arc<str> = stored.text.into();
