@@ -40,6 +40,7 @@ pub mod discovery;
 pub mod document;
 pub mod environment;
 pub mod gravitee;
+mod hex;
 pub mod http;
 pub mod iam;
 pub mod inventory;

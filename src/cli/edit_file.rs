@@ -13,7 +13,7 @@ use nix::unistd::{AccessFlags, access};
 use sha2::{Digest, Sha256};
 
 use super::exit::Failure;
-use crate::registry::hex;
+use crate::hex::hex;
 use crate::worker::service::source::{self, Text};
 
 /// A schedule file as it was read.

@@ -9,10 +9,10 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 
-use super::outbox;
 use super::values::{self, At, counted, whole_millis};
 use super::{Reader, Registry, RegistryError};
 use crate::config::Event;
+use crate::hex::hex;
 use crate::notice::{DeliveryState, Notice};
 
 /// The specification of one stage that goes with a delivery.
@@ -233,7 +233,7 @@ fn lease(
     if let Some(api) = api {
         let mut told =
             sql.prepare_cached("SELECT stage, digest FROM told_specifications WHERE api = ?1 AND target = ?2")?;
-        let told = told.query_map((api, target), |row| Ok((row.get(0)?, outbox::hex(&row.get::<_, [u8; 32]>(1)?))))?;
+        let told = told.query_map((api, target), |row| Ok((row.get(0)?, hex(&row.get::<_, [u8; 32]>(1)?))))?;
         told_specifications = told.collect::<Result<_, _>>()?;
         let mut before = sql.prepare_cached(
             "SELECT count(*) FROM deliveries d WHERE api = ?1 AND target = ?2 AND revision < ?3 AND state IN ('dead', 'ambiguous')
@@ -245,7 +245,7 @@ fn lease(
     Ok(Leased {
         delivery_id,
         attempt_id,
-        key: outbox::hex(&row.get::<_, [u8; 32]>(1)?),
+        key: hex(&row.get::<_, [u8; 32]>(1)?),
         attempt,
         first_attempt_at,
         notice,

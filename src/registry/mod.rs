@@ -73,7 +73,6 @@ pub use history::{HistoryEvent, HistoryRow};
 pub use ignores::IgnoredApi;
 pub use maintenance::Info;
 pub use members::Member;
-pub(crate) use outbox::hex;
 pub use outbox::{DeliveryFilter, DeliveryRow, delivery_key};
 pub use pauses::{Pause, Resting, is_paused};
 pub use place::Place;
@@ -318,7 +317,7 @@ fn open_immutable(path: &Path) -> Result<Connection, RegistryErrorKind> {
             b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => name.push(char::from(*byte)),
             _ => {
                 name.push('%');
-                name.push_str(&outbox::hex(&[*byte]));
+                name.push_str(&crate::hex::hex(&[*byte]));
             }
         }
     }

@@ -11,6 +11,7 @@ use super::runs::RunId;
 use super::values::{self, At, word};
 use super::{Reader, RegistryError};
 use crate::config::Event;
+use crate::hex::hex;
 use crate::inventory::{ApiId, Instance};
 use crate::notice::{DeliveryState, Notice};
 use crate::plan::{Entry, Message};
@@ -229,16 +230,6 @@ fn delivery(row: &rusqlite::Row<'_>) -> rusqlite::Result<DeliveryRow> {
         connection: row.get(10)?,
         run_id: row.get(11)?,
         payload: row.get(12)?,
-    })
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _infallible = write!(text, "{byte:02x}");
-        text
     })
 }
 

@@ -9,10 +9,10 @@ use sha2::{Digest, Sha256};
 
 use super::delivering::Pinned;
 use super::history::row_of;
-use super::outbox;
 use super::values::{self, At, counted, to_json, whole_millis, word};
 use super::{Reader, Registry, RegistryError};
 use crate::config::Event;
+use crate::hex::hex;
 use crate::inventory::{ApiId, Protocol};
 use crate::notice::Notice;
 use crate::specification::Subject;
@@ -230,7 +230,7 @@ fn specifications(sql: &Connection, api: i64) -> rusqlite::Result<Vec<Specificat
             stage: row.get(0)?,
             deployment_id: row.get(1)?,
             format: row.get(2)?,
-            digest: row.get::<_, Option<[u8; 32]>>(3)?.map(|digest| outbox::hex(&digest)),
+            digest: row.get::<_, Option<[u8; 32]>>(3)?.map(|digest| hex(&digest)),
             bytes: row.get::<_, Option<i64>>(4)?.and_then(|bytes| u64::try_from(bytes).ok()),
             cause: row.get(5)?,
             exported_at: row.get::<_, At>(6)?.0,

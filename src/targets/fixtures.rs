@@ -70,7 +70,7 @@ pub(super) fn api(id: &str, name: &str, stages: &[&str]) -> ApiDocument {
 
 /// A document of a stage.
 pub(super) fn specification(stage: &str, text: &str) -> Specification {
-    let digest = Sha256::digest(text.as_bytes()).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let digest = crate::hex::hex(&Sha256::digest(text.as_bytes()));
     let document = Document { digest, bytes: text.len() as u64, text: Some(Arc::from(text)) };
     Specification { stage: stage.to_owned(), format: SpecificationFormat::OpenApi, document: Ok(document) }
 }

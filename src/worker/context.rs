@@ -172,7 +172,7 @@ fn fingerprint(connection: &Connection) -> String {
         expected: _,
     } = connection;
     let rules = format!("{:?}", (credentials, regions, stages, include, exclude, targets, entry));
-    crate::registry::hex(&Sha256::digest(rules))
+    crate::hex::hex(&Sha256::digest(rules))
 }
 
 /// The due instant that a run serves.

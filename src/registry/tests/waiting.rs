@@ -101,7 +101,7 @@ fn every_event() -> BTreeSet<Event> {
 }
 
 fn hex_key(target: &str, api: &str, action: &str, revision: u64) -> String {
-    crate::registry::outbox::hex(&delivery_key(target, &id(api), action, revision))
+    crate::hex::hex(&delivery_key(target, &id(api), action, revision))
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! What AWS calls things, made into what Backstage takes ("Descriptor Format of Catalog Entities": names, labels, tags, references).
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
 use crate::config::{is_entity_name, is_entity_ref};
+use crate::hex::hex;
 use crate::inventory::ApiId;
 
 /// The longest name, label value and tag.
@@ -15,12 +15,7 @@ const MOST: usize = 63;
 pub(super) fn name(called: &str, api: &ApiId) -> String {
     let mut suffix = format!("{}-{}-{}", api.account_id, api.region, api.api_id);
     if suffix.len() > MOST - 8 || !is_entity_name(&suffix) {
-        let digest = Sha256::digest(suffix.as_bytes());
-        suffix.clear();
-        for byte in digest.iter().take(16) {
-            // Writing to a string cannot fail.
-            let _infallible = write!(suffix, "{byte:02x}");
-        }
+        suffix = hex(&Sha256::digest(suffix.as_bytes())[..16]);
     }
     let room = MOST - suffix.len() - 1;
     let mut slug = dashed(&called.to_ascii_lowercase(), |byte| byte.is_ascii_alphanumeric());

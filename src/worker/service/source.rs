@@ -182,7 +182,7 @@ impl std::error::Error for Fault {
 
 impl Text {
     fn new(text: String) -> Self {
-        let hash = crate::registry::hex(&Sha256::digest(&text));
+        let hash = crate::hex::hex(&Sha256::digest(&text));
         Self { text, hash }
     }
 
@@ -328,7 +328,7 @@ mod tests {
         let (_folder, file) = file_with(GOOD.as_bytes());
         let loaded = load(&file).unwrap();
         assert_eq!(loaded.config.connections.len(), 1);
-        assert_eq!(loaded.text.hash, crate::registry::hex(&Sha256::digest(GOOD)));
+        assert_eq!(loaded.text.hash, crate::hex::hex(&Sha256::digest(GOOD)));
         assert_eq!(loaded.text.hash.len(), 64);
     }
 
