@@ -172,7 +172,7 @@ impl Desk {
                 let client = client.clone();
                 Follower::tell(progress, move |now| client.progress(now))
             }
-            Some(_) => Follower::Nobody,
+            Some(_) => Follower::nobody(),
         }
     }
 

@@ -4,7 +4,6 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tokio::task::JoinHandle;
 
 use super::output::is_interactive;
 use crate::discovery::Progress;
@@ -48,20 +47,12 @@ impl Bar {
     }
 }
 
-/// Shows counters until it is dropped.
+/// Shows counters until it is dropped, on a thread of its own: whoever shows them may be slow, and the bar is held while a result is
+/// printed, which nobody may be reading yet.
 #[derive(Debug)]
-pub(super) enum Follower {
-    /// By a bar on standard error.
-    Bar {
-        /// The bar.
-        bar: Bar,
-        /// What draws it.
-        drawer: JoinHandle<()>,
-    },
-    /// By telling somebody else, until this is dropped.
-    Told(#[expect(dead_code, reason = "its drop is what counts")] Sender<()>),
-    /// Nobody wants to see them.
-    Nobody,
+pub(super) struct Follower {
+    bar: Option<Bar>,
+    goes_on: Option<Sender<()>>,
 }
 
 impl Follower {
@@ -70,17 +61,12 @@ impl Follower {
     pub(super) fn bar(progress: Progress, quiet: bool) -> Self {
         let bar = Bar::new(quiet);
         let drawn = bar.clone();
-        let drawer = tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(EVERY);
-            loop {
-                ticks.tick().await;
-                drawn.draw(progress.read().into());
-            }
-        });
-        Self::Bar { bar, drawer }
+        let mut follower = Self::tell(progress, move |counters| drawn.draw(counters));
+        follower.bar = Some(bar);
+        follower
     }
 
-    /// By telling somebody else, who may be slow: on a thread of its own.
+    /// By telling somebody else.
     #[must_use]
     pub(super) fn tell(progress: Progress, tell: impl Fn(Counters) + Send + 'static) -> Self {
         let (goes_on, over) = channel();
@@ -89,22 +75,28 @@ impl Follower {
                 tell(progress.read().into());
             }
         });
-        Self::Told(goes_on)
+        Self { bar: None, goes_on: Some(goes_on) }
+    }
+
+    /// Nobody wants to see them.
+    #[must_use]
+    pub(super) fn nobody() -> Self {
+        Self { bar: None, goes_on: None }
     }
 
     /// Takes the bar away while something else is printed.
     pub(super) fn hide_while<T>(&self, print: impl FnOnce() -> T) -> T {
-        match self {
-            Self::Bar { bar, .. } => bar.hide_while(print),
-            Self::Told(_) | Self::Nobody => print(),
+        match &self.bar {
+            Some(bar) => bar.hide_while(print),
+            None => print(),
         }
     }
 }
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        if let Self::Bar { bar, drawer } = self {
-            drawer.abort();
+        self.goes_on.take();
+        if let Some(bar) = &self.bar {
             bar.clear();
         }
     }

@@ -34,8 +34,9 @@ pub(super) fn cancel_on_interrupt(cancel: CancellationToken, tell: impl FnOnce()
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        tell();
+        // First: whoever tells may have to wait for what is just being shown.
         cancel.cancel();
+        tell();
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}

@@ -161,27 +161,34 @@ async fn walk<W: Write>(
     let runs = stream::iter(&requests).map(|(connection, request)| run_and_deliver(&context, connection, request));
     let mut runs = std::pin::pin!(runs.buffered(config.limits.parallel_runs));
     let mut exits = Vec::with_capacity(requests.len());
-    while let Some(report) = runs.next().await {
-        let report = report?;
-        exits.push(Exit::of_run(&report));
+    while let Some(walked) = runs.next().await {
+        let (report, exit) = walked?;
+        exits.push(exit);
         bar.hide_while(|| show(desk, &report, detail, output))?;
-    }
-    // What was still to be delivered waits.
-    if context.cancel.is_cancelled() {
-        exits.push(Exit::Interrupted);
     }
     Ok(Exit::of_all(&exits))
 }
 
-/// A run, and then one attempt for what it queued and for what waits for those targets besides; the rest stays queued.
-async fn run_and_deliver(context: &Context, connection: &Connection, request: &Request) -> Result<RunReport, Failure> {
+/// A run, and then one attempt for what it queued and for what waits for those targets besides; the rest stays queued. How that
+/// ended is settled here: whoever is interrupted while the result is shown has it whole.
+async fn run_and_deliver(
+    context: &Context,
+    connection: &Connection,
+    request: &Request,
+) -> Result<(RunReport, Exit), Failure> {
     let before = if request.mode == Mode::Commit { delivery::mark(context).await? } else { 0 };
     let mut report = worker::run(context, connection, request).await;
     if report.run_id.is_some() && report.outcome != Outcome::Interrupted {
         report.targets =
             context.courier.first_attempts(context, std::slice::from_ref(&connection.name), before).await?;
+        // What was still to be delivered waits.
+        let waits = report.targets.values().any(|tally| tally.failed + tally.waiting > 0);
+        if waits && context.cancel.is_cancelled() {
+            return Ok((report, Exit::Interrupted));
+        }
     }
-    Ok(report)
+    let exit = Exit::of_run(&report);
+    Ok((report, exit))
 }
 
 fn show<W: Write>(

@@ -1,11 +1,14 @@
 //! Ctrl-C and SIGTERM: a run ends at once, keeps what it committed, and the next one goes on from there.
 
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use aboard::inventory::ScopeState;
 use aboard::registry::{Outcome, Trigger};
 use aboard_simulator::{Operation, Simulator};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use rusqlite::Connection;
 
 use crate::support::{Home, LONG, Running, shop};
@@ -93,6 +96,23 @@ fn an_interrupted_run_ends_promptly_keeps_what_it_committed_and_is_carried_on() 
         home.must_have_onboarded_once(APIS, &["catalog"], signal.as_str());
         home.must_have_resumed(signal.as_str());
     }
+}
+
+#[test]
+fn what_is_interrupted_while_its_result_is_shown_has_it_whole_and_is_done() {
+    let (_sim, home) = shop::open_with(shop::wordy(), &shop::connection("shop", "regions = [\"eu-west-1\"]"));
+    let mut shown = home.command(&["-o", "json", "discover", "shop"]);
+    let mut shown = shown.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut out = shown.stdout.take().unwrap();
+    out.read_exact(&mut [0]).unwrap();
+    // The pipe is full now, so that the command stands in the middle of its words.
+    kill(Pid::from_raw(i32::try_from(shown.id()).unwrap()), Signal::SIGINT).unwrap();
+    let mut said = BufReader::new(shown.stderr.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains("interrupted: ending cleanly")), "the signal arrives");
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!(shown.wait().unwrap().code(), Some(0));
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&format!("{{{rest}")).unwrap()["counts"]["seen"], 150);
 }
 
 #[test]

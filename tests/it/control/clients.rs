@@ -8,7 +8,6 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use aboard::registry::{Outcome, Trigger};
-use aboard_simulator::{HttpApi, World};
 use nix::sys::signal::Signal;
 use nix::unistd::Uid;
 
@@ -154,17 +153,9 @@ fn two_clients_are_served_at_once_and_one_connection_runs_once() {
     assert!(!said.contains("ERROR"), "nothing was wrong: {said}");
 }
 
-/// A world that takes more words than a pipe and a socket hold.
-fn wordy() -> World {
-    (0..150).fold(shop::world(), |world, number| {
-        let api = HttpApi::new("x".repeat(4_000)).id(format!("bigapi{number:04}")).stage("$default");
-        world.http(shop::ACCOUNT, shop::REGION, api)
-    })
-}
-
 #[test]
 fn clients_that_are_silent_or_do_not_read_hold_up_nobody() {
-    let beside = Beside::new(wordy());
+    let beside = Beside::new(shop::wordy());
     let _silent: Vec<_> = (0..4).map(|_| beside.client()).collect();
     let deaf: Vec<_> = (0..3)
         .map(|_| {
@@ -183,7 +174,7 @@ fn clients_that_are_silent_or_do_not_read_hold_up_nobody() {
 
 #[test]
 fn a_worker_that_is_told_to_stop_ends_whatever_its_clients_do() {
-    let beside = Beside::new(wordy());
+    let beside = Beside::new(shop::wordy());
     let _silent = beside.client();
     let mut drips = beside.client();
     let (over, ended) = std::sync::mpsc::channel::<()>();
@@ -258,7 +249,7 @@ fn clients_without_number_do_not_keep_the_worker_from_saying_how_it_is() {
 
 #[test]
 fn a_client_stopped_by_its_own_reader_still_gets_everything() {
-    let beside = Beside::new(wordy());
+    let beside = Beside::new(shop::wordy());
     let mut command = beside.command(&["-o", "json", "discover", "shop"]);
     let mut client = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
     let mut out = client.stdout.take().unwrap();

@@ -20,6 +20,14 @@ pub(crate) fn rest(name: &str, id: &str) -> RestApi {
     RestApi::new(name).id(id).stage("prod")
 }
 
+/// A world that takes more words than a pipe and a socket hold.
+pub(crate) fn wordy() -> World {
+    (0..150).fold(world(), |world, number| {
+        let api = HttpApi::new("x".repeat(4_000)).id(format!("bigapi{number:04}")).stage("$default");
+        world.http(ACCOUNT, REGION, api)
+    })
+}
+
 /// The shop: a REST, an HTTP and a WebSocket API.
 pub(crate) fn stocked() -> World {
     world()
