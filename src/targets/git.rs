@@ -54,6 +54,7 @@ pub(super) async fn commit(settings: &Git, commit: &Commit<'_>) -> Result<(), St
     let _turn = TURN.lock().await;
     let git = Tree::enter(commit.folder, settings).await?;
     git.must_not_ignore(commit.files).await?;
+    git.must_not_be_merging().await?;
     let what = commit.what.map_or_else(|| ".".to_owned(), |name| format!(":(literal){name}"));
     // Somebody else's file that is just being written.
     let unfinished = format!(":(exclude,glob)**/.*{UNFINISHED}*");
@@ -172,6 +173,16 @@ impl<'a> Tree<'a> {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// Before anything is staged: git refuses to commit a part of the work tree then, and what was staged would go with the merge.
+    async fn must_not_be_merging(&self) -> Result<(), String> {
+        for (head, what) in [("MERGE_HEAD", "merge"), ("CHERRY_PICK_HEAD", "cherry-pick")] {
+            if self.answer(&["rev-parse", "--quiet", "--verify", head], None, &[0, 1]).await?.code == 0 {
+                return Err(format!("a {what} is under way in the git work tree: finish it, or abort it"));
+            }
+        }
+        Ok(())
     }
 
     /// Where the branch is pushed to.

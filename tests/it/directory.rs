@@ -149,3 +149,31 @@ fn a_place_that_is_no_work_tree_is_a_sentence_and_what_waits_is_told_later() {
     onboard(&home);
     assert_eq!(subjects(&home), ["specs: 3 onboarded"]);
 }
+
+#[test]
+fn while_somebody_merges_nothing_is_staged_and_what_waits_is_committed_later() {
+    let (_sim, home) = open("");
+    git(&home, &["config", "user.name", "Somebody"]);
+    git(&home, &["config", "user.email", "somebody@example.com"]);
+    git(&home, &["commit", "--quiet", "--message=first"]);
+    for (branch, text) in [("theirs", "theirs"), ("main", "ours")] {
+        git(&home, &["checkout", "--quiet", "-B", branch, "HEAD"]);
+        home.write("both.txt", text);
+        git(&home, &["add", "both.txt"]);
+        git(&home, &["commit", "--quiet", "--message", branch]);
+        if branch == "theirs" {
+            git(&home, &["checkout", "--quiet", "main"]);
+        }
+    }
+    let mut merge = Command::new("git");
+    let merge = merge.args(["merge", "--quiet", "theirs"]).current_dir(home.path("")).env("HOME", home.path(""));
+    assert!(!merge.output().unwrap().status.success(), "both changed the same line");
+    home.ok(&ONBOARD);
+    release(&home);
+    let said = home.ok(&ONBOARD).stdout;
+    assert!(said.contains("a merge is under way in the git work tree"), "{said}");
+    assert!(!git(&home, &["diff", "--cached", "--name-only"]).contains("specs/"), "nothing of ours is staged");
+    git(&home, &["merge", "--abort"]);
+    let sent = home.ok(&["targets", "test", "specs"]);
+    assert!(sent.stdout.contains("works"), "{sent:?}");
+}
