@@ -89,6 +89,8 @@ async fn enable<W: Write>(desk: &Desk, name: &str, output: &mut Output<W>) -> Re
     let registry = desk.registry(Some(&loaded))?;
     let context = desk.context(&loaded.config, Shelf::Write(Arc::clone(&registry))).await?;
     let _watch = desk.watch();
+    // It may have been switched off under the name that it had.
+    delivery::rename_targets(&registry, &loaded.config).await?;
     let before = delivery::mark(&context).await?;
     let was_off = {
         let mut registry = registry.lock().unwrap_or_else(PoisonError::into_inner);

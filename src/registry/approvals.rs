@@ -80,7 +80,7 @@ fn awaiting_by_scope(sql: &Connection, connection: &str) -> rusqlite::Result<Vec
 }
 
 impl Registry {
-    /// Queues, for one target that gets these events, every onboarded API that the connection's rules have chosen: a first message
+    /// Queues, for one target that gets these events (summed up with `digest`), every onboarded API that the connection's rules have chosen: a first message
     /// where the target was never sent its registration, else the last one of those under its own key, unless that is on its way
     /// already.
     ///
@@ -93,17 +93,18 @@ impl Registry {
         target: &str,
         events: &BTreeSet<Event>,
         connection: &str,
+        digest: bool,
         by: &str,
         now: DateTime<Utc>,
     ) -> Result<Redelivered, RegistryError> {
-        let now = whole_millis(now);
+        let asked = Asked { target, events, connection, digest, by, now: whole_millis(now) };
         let mut done = Redelivered::default();
         let mut after = 0;
         loop {
             let batch = self.write(|sql| {
                 let batch = chosen_after(sql, connection, after)?;
                 for api in &batch {
-                    match redeliver_one(sql, *api, target, events, connection, by, now)? {
+                    match redeliver_one(sql, *api, &asked)? {
                         Redelivery::First => done.first += 1,
                         Redelivery::Again => done.again += 1,
                         Redelivery::Underway => done.underway += 1,
@@ -136,15 +137,18 @@ enum Redelivery {
     Unwanted,
 }
 
-fn redeliver_one(
-    sql: &Connection,
-    api: i64,
-    target: &str,
-    events: &BTreeSet<Event>,
-    connection: &str,
-    by: &str,
+/// What is to be told again, and to whom.
+struct Asked<'a> {
+    target: &'a str,
+    events: &'a BTreeSet<Event>,
+    connection: &'a str,
+    digest: bool,
+    by: &'a str,
     now: DateTime<Utc>,
-) -> rusqlite::Result<Redelivery> {
+}
+
+fn redeliver_one(sql: &Connection, api: i64, asked: &Asked<'_>) -> rusqlite::Result<Redelivery> {
+    let Asked { target, events, connection, digest, by, now } = *asked;
     let mut statement = sql.prepare_cached(
         "SELECT id, state, event FROM deliveries WHERE api = ?1 AND target = ?2 AND event IN (?3, ?4)
          ORDER BY revision DESC LIMIT 1",
@@ -160,18 +164,26 @@ fn redeliver_one(
         return Ok(Redelivery::Unwanted);
     }
     let redelivery = match last {
-        Some((_, DeliveryState::Queued | DeliveryState::Leased, _)) => return Ok(Redelivery::Underway),
+        Some((_, DeliveryState::Queued | DeliveryState::Leased | DeliveryState::Collected, _)) => {
+            return Ok(Redelivery::Underway);
+        }
         Some((id, ..)) => {
             sql.prepare_cached(
-                "UPDATE deliveries SET state = 'queued', attempts = 0, first_attempt_at = NULL, next_attempt_at = ?2,
-                        last_error = NULL, export_until = ?3
+                "UPDATE deliveries SET state = ?4, attempts = 0, first_attempt_at = NULL, next_attempt_at = ?2,
+                        last_error = NULL, export_until = ?3, connection = ?5
                  WHERE id = ?1",
             )?
-            .execute((id, At(now), At(now + outbox::EXPORT_WITHIN)))?;
+            .execute((
+                id,
+                At(now),
+                At(now + outbox::EXPORT_WITHIN),
+                outbox::waiting(digest).as_str(),
+                connection,
+            ))?;
             Redelivery::Again
         }
         None => {
-            first_message(sql, api, target, connection, now)?;
+            first_message(sql, api, asked)?;
             Redelivery::First
         }
     };
@@ -181,13 +193,8 @@ fn redeliver_one(
 }
 
 /// Sends a target an API's registration for the first time: of its registered addresses, but for stages that a person left out.
-fn first_message(
-    sql: &Connection,
-    api: i64,
-    target: &str,
-    connection: &str,
-    now: DateTime<Utc>,
-) -> rusqlite::Result<()> {
+fn first_message(sql: &Connection, api: i64, asked: &Asked<'_>) -> rusqlite::Result<()> {
+    let Asked { target, connection, digest, now, .. } = *asked;
     let mut statement = sql.prepare_cached("SELECT revision FROM told WHERE api = ?1 AND target = ?2")?;
     let told = statement.query_row((api, target), |row| values::counted(row, 0)).optional()?.unwrap_or(0);
     let mut statement = sql.prepare_cached("SELECT left_out FROM decisions WHERE api = ?1 AND connection = ?2")?;
@@ -208,7 +215,7 @@ fn first_message(
         instances,
         run: None,
     };
-    outbox::queue(sql, &NewDelivery { api, id: &id, action: &payload.event, payload: &payload, collected: false })?;
+    outbox::queue(sql, &NewDelivery { api, id: &id, action: &payload.event, payload: &payload, collected: digest })?;
     commit::write_told(sql, api, target, &Told { urls, gone: false }, payload.revision)?;
     known::changed(sql, api)
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 
@@ -155,6 +155,32 @@ impl Registry {
                 (target, At(now)),
             )?;
             Ok(left)
+        })
+    }
+
+    /// Makes due what waits for longer than any delivery of the target may: a clock that was ahead has said so, or a file that has another
+    /// `retry` now. Answers how many those are.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn bring_back(&mut self, target: &str, longest: TimeDelta, now: DateTime<Utc>) -> Result<usize, RegistryError> {
+        let now = whole_millis(now);
+        let Some(farthest) = now.checked_add_signed(longest) else { return Ok(0) };
+        let far = self.reader.read(|sql| {
+            let mut statement = sql.prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM deliveries WHERE state = 'queued' AND target = ?1 AND next_attempt_at > ?2)",
+            )?;
+            Ok(statement.query_row((target, At(farthest)), |row| row.get::<_, bool>(0))?)
+        })?;
+        if !far {
+            return Ok(0);
+        }
+        self.write(|sql| {
+            Ok(sql.execute(
+                "UPDATE deliveries SET next_attempt_at = ?3
+                 WHERE state = 'queued' AND target = ?1 AND next_attempt_at > ?2",
+                (target, At(farthest), At(now)),
+            )?)
         })
     }
 

@@ -54,6 +54,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 pub use crate::document::ApiDocument;
@@ -113,6 +114,8 @@ pub struct Reader {
 #[derive(Debug)]
 pub struct Registry {
     reader: Reader,
+    /// When this process last went through what is forgotten once a day.
+    swept_at: Option<DateTime<Utc>>,
 }
 
 impl Deref for Registry {
@@ -178,7 +181,7 @@ impl Registry {
             Ok(connection)
         };
         let connection = opened().map_err(|kind| RegistryError::new(named, unless_unwritable(path, kind)))?;
-        Ok(Self { reader: Reader { connection, path: path.to_owned(), place } })
+        Ok(Self { reader: Reader { connection, path: path.to_owned(), place }, swept_at: None })
     }
 
     /// Opens the registry at `path` for reading only; neither it nor its schema changes.

@@ -143,6 +143,11 @@ pub(super) fn free_revision(
     Ok(free)
 }
 
+/// How a row begins: with `collected` it waits for the summary of its run.
+pub(super) fn waiting(collected: bool) -> DeliveryState {
+    if collected { DeliveryState::Collected } else { DeliveryState::Queued }
+}
+
 /// Writes a row that is due at once, or as soon as its specifications have been exported.
 pub(super) fn queue(sql: &Connection, new: &NewDelivery<'_>) -> rusqlite::Result<i64> {
     let payload = new.payload;
@@ -162,7 +167,7 @@ pub(super) fn queue(sql: &Connection, new: &NewDelivery<'_>) -> rusqlite::Result
         new.action,
         values::count(payload.revision),
         values::to_json(payload)?,
-        if new.collected { DeliveryState::Collected } else { DeliveryState::Queued }.as_str(),
+        waiting(new.collected).as_str(),
         At(payload.occurred_at),
         &payload.connection,
         payload.run_id,

@@ -187,21 +187,6 @@ impl Book {
         }
     }
 
-    /// Hands what targets know over to the names that they have in the file now.
-    pub(super) async fn rename_targets(&self, config: &Config) -> Result<(), RegistryError> {
-        let renamed =
-            config.targets.values().filter_map(|target| Some((target.renamed_from.clone()?, target.name.clone())));
-        let renamed: Vec<(String, String)> = renamed.collect();
-        if renamed.is_empty() {
-            return Ok(());
-        }
-        let Shelf::Write(registry) = &self.shelf else { return Ok(()) };
-        for (from, to) in renamed {
-            rename_target(registry, &from, &to).await?;
-        }
-        Ok(())
-    }
-
     /// What is remembered of a scope; nothing where there is no registry.
     pub(super) async fn known(&self, connection: &str, scope: &Scope) -> Result<Known, RegistryError> {
         let (connection, scope) = (connection.to_owned(), scope.clone());
@@ -364,18 +349,20 @@ impl Book {
     }
 
     /// Queues everything that a connection onboarded for one target again; answers how many deliveries that are. `events` is what
-    /// each target gets.
+    /// the target gets, `digest` that it gets them in one message at the end of the run.
     pub(super) async fn redeliver(
         &self,
         target: &str,
-        events: &BTreeMap<String, BTreeSet<Event>>,
+        events: &BTreeSet<Event>,
         connection: &str,
+        digest: bool,
         by: &str,
         now: DateTime<Utc>,
     ) -> Result<u64, RegistryError> {
-        let events = events.get(target).cloned().unwrap_or_default();
+        let events = events.clone();
         let (target, connection, by) = (target.to_owned(), connection.to_owned(), by.to_owned());
-        let queued = self.with(move |registry| registry.redeliver(&target, &events, &connection, &by, now)).await?;
+        let queued =
+            self.with(move |registry| registry.redeliver(&target, &events, &connection, digest, &by, now)).await?;
         Ok(queued.map_or(0, |queued| queued.first + queued.again))
     }
 }
@@ -383,32 +370,6 @@ impl Book {
 /// The targets that get a run's events in one message at its end.
 pub(super) fn digests(config: &Config) -> BTreeSet<String> {
     config.targets.values().filter(|target| target.digest).map(|target| target.name.clone()).collect()
-}
-
-/// Hands what a target knows over to its new name, once nobody delivers to it under the old one any more. Who still does after half a
-/// minute keeps it, until somebody asks again.
-pub(super) async fn rename_target(registry: &SharedRegistry, from: &str, to: &str) -> Result<(), RegistryError> {
-    for _ in 0..150 {
-        let (held, old, new) = (Arc::clone(registry), from.to_owned(), to.to_owned());
-        let done = away(move || {
-            let mut registry = lock(&held);
-            if !registry.knows_target(&old)? {
-                return Ok(true);
-            }
-            let Ok(Locking::Taken(_lane)) = locks::lock_lane(registry.path(), &old, crate::clock::now()) else {
-                return Ok(false);
-            };
-            if registry.rename_target(&old, &new)? {
-                tracing::info!("target {old} is called {new} now, and what it was told goes on under that name");
-            }
-            Ok(true)
-        });
-        if done.await? {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    Ok(())
 }
 
 /// Runs what blocks where blocking is allowed.

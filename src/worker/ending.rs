@@ -72,7 +72,7 @@ impl Run {
         self.apis.sort_by(|one, other| {
             (&one.account_id, &one.region, &one.api_id).cmp(&(&other.account_id, &other.region, &other.api_id))
         });
-        let (mut outcome, mut error) = match ending {
+        let (mut outcome, error) = match ending {
             Ok(()) => match outcome(&self.scopes, self.saw_whole) {
                 Outcome::Failed => (Outcome::Failed, self.no_scope_complete()),
                 outcome => (outcome, self.missing_name()),
@@ -89,17 +89,8 @@ impl Run {
         }
         let awaiting = self.awaiting().await;
         let finished_at = (self.context.clock)();
-        if let Some(run_id) = self.claim.run_id {
-            let ended = Ended { outcome, counts: self.counts, error: error.clone() };
-            let keep = self.context.config.registry.keep_runs;
-            if let Err(failed) = self.book.finish(run_id, ended, keep, finished_at).await {
-                outcome = Outcome::Failed;
-                error = error.or_else(|| Some(registry_error(&failed)));
-            }
-        }
         let mut warnings = self.of_expected(outcome, finished_at.date_naive());
         warnings.extend(self.failed_exports.take());
-        self.log(outcome, error.as_ref(), &warnings);
         let notice = match outcome {
             // What it was about to do is no news.
             Outcome::Interrupted => None,
@@ -115,8 +106,8 @@ impl Run {
             finished_at,
             error,
             counts: self.counts,
-            scopes: self.scopes,
-            apis: self.apis,
+            scopes: std::mem::take(&mut self.scopes),
+            apis: std::mem::take(&mut self.apis),
             resumes: self.claim.resumes,
             deliveries: self.deliveries,
             targets: BTreeMap::new(),
@@ -124,12 +115,22 @@ impl Run {
             notice,
             warnings,
         };
+        // Before the run counts as ended: a process that dies in between tells of it twice rather than never.
         let announced =
             announce(&self.book, &self.context.config, &self.connection, &report, everywhere, finished_at).await;
         match announced {
             Ok(messages) => report.deliveries += messages,
             Err(error) => tracing::error!(target: LOG, "targets cannot be told of the run: {error}"),
         }
+        if let Some(run_id) = self.claim.run_id {
+            let ended = Ended { outcome, counts: self.counts, error: report.error.clone() };
+            let keep = self.context.config.registry.keep_runs;
+            if let Err(failed) = self.book.finish(run_id, ended, keep, finished_at).await {
+                report.outcome = Outcome::Failed;
+                report.error = report.error.or_else(|| Some(registry_error(&failed)));
+            }
+        }
+        log(&report);
         self.context.courier.kick();
         report
     }
@@ -150,55 +151,6 @@ impl Run {
             warnings.extend(expected::unmatched(&self.connection, &self.scopes, today));
         }
         warnings
-    }
-
-    /// Says how it went: each cause of a failure once, and the run in one line. Its connection and its number are in the span that all of
-    /// it stands in.
-    fn log(&self, outcome: Outcome, error: Option<&RunError>, warnings: &[String]) {
-        for (failure, regions) in failures(&self.scopes) {
-            let (account, state, regions) = (failure.account_id.as_deref(), failure.state.as_str(), words(&regions));
-            let (cause, hint) = (failure.cause.as_deref(), failure.hint.as_deref());
-            if failure.explained {
-                tracing::info!(target: LOG, account, regions, state, cause, "scopes failed, as the file or AWS means them to");
-            } else {
-                tracing::warn!(target: LOG, account, regions, state, cause, hint, "scopes failed");
-            }
-        }
-        for warning in warnings {
-            tracing::warn!(target: LOG, "{warning}");
-        }
-        let Counts { seen, onboard, held, gone, scopes_complete, scopes_failed, calls, throttled, .. } = self.counts;
-        let meets_another = error.is_some_and(|error| error.kind == super::book::ALREADY_RUNNING);
-        // What is a scope's failure was said above.
-        let error = error.map(|error| error.message.as_str());
-        let error = error.filter(|error| !self.scopes.iter().any(|scope| scope.cause.as_deref() == Some(error)));
-        macro_rules! over {
-            ($level:expr) => {
-                tracing::event!(
-                    target: LOG,
-                    $level,
-                    outcome = outcome.as_str(),
-                    seen,
-                    onboarded = onboard,
-                    held,
-                    gone,
-                    scopes_complete,
-                    scopes_failed,
-                    calls,
-                    throttled,
-                    error,
-                    "run over"
-                )
-            };
-        }
-        match outcome {
-            // Nothing is wrong: a person has been told, and what is due is begun later.
-            Outcome::Failed if meets_another && self.request.trigger == Trigger::Manual => over!(tracing::Level::INFO),
-            Outcome::Failed if meets_another => over!(tracing::Level::DEBUG),
-            Outcome::Failed => over!(tracing::Level::ERROR),
-            Outcome::Partial => over!(tracing::Level::WARN),
-            Outcome::Succeeded | Outcome::Interrupted | Outcome::Running => over!(tracing::Level::INFO),
-        }
     }
 
     /// Whether it has not so much as set out for a scope.
@@ -257,6 +209,56 @@ impl Run {
             message: format!("no deployed stage named {stage}"),
             hint: Some(format!("deployed stages: {stages}")),
         })
+    }
+}
+
+/// Says how it went: each cause of a failure once, and the run in one line. Its connection and its number are in the span that all of
+/// it stands in.
+fn log(report: &RunReport) {
+    let RunReport { outcome, error, warnings, scopes, trigger, .. } = report;
+    for (failure, regions) in failures(scopes) {
+        let (account, state, regions) = (failure.account_id.as_deref(), failure.state.as_str(), words(&regions));
+        let (cause, hint) = (failure.cause.as_deref(), failure.hint.as_deref());
+        if failure.explained {
+            tracing::info!(target: LOG, account, regions, state, cause, "scopes failed, as the file or AWS means them to");
+        } else {
+            tracing::warn!(target: LOG, account, regions, state, cause, hint, "scopes failed");
+        }
+    }
+    for warning in warnings {
+        tracing::warn!(target: LOG, "{warning}");
+    }
+    let Counts { seen, onboard, held, gone, scopes_complete, scopes_failed, calls, throttled, .. } = report.counts;
+    let meets_another = error.as_ref().is_some_and(|error| error.kind == super::book::ALREADY_RUNNING);
+    // What is a scope's failure was said above.
+    let error = error.as_ref().map(|error| error.message.as_str());
+    let error = error.filter(|error| !scopes.iter().any(|scope| scope.cause.as_deref() == Some(error)));
+    macro_rules! over {
+        ($level:expr) => {
+            tracing::event!(
+                target: LOG,
+                $level,
+                outcome = outcome.as_str(),
+                seen,
+                onboarded = onboard,
+                held,
+                gone,
+                scopes_complete,
+                scopes_failed,
+                calls,
+                throttled,
+                error,
+                "run over"
+            )
+        };
+    }
+    match outcome {
+        // Nothing is wrong: a person has been told, and what is due is begun later.
+        Outcome::Failed if meets_another && *trigger == Trigger::Manual => over!(tracing::Level::INFO),
+        Outcome::Failed if meets_another => over!(tracing::Level::DEBUG),
+        Outcome::Failed => over!(tracing::Level::ERROR),
+        Outcome::Partial => over!(tracing::Level::WARN),
+        Outcome::Succeeded | Outcome::Interrupted | Outcome::Running => over!(tracing::Level::INFO),
     }
 }
 

@@ -15,9 +15,10 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use tracing::Instrument;
 
-use super::book::{Book, Claim, ScopeCommit};
+use super::book::{Book, Claim, ScopeCommit, Shelf};
 use super::closed::{Closed, Standing};
 use super::context::{ByHand, Context, FailedPlace, Mode, Request};
+use super::delivery::rename_targets;
 use super::ending::{LOG, document};
 use super::exporting::{self, Ways};
 use super::looking::{self, Brief, Planned, Seen};
@@ -153,7 +154,9 @@ impl Run {
             // It was told to stop before it began.
             return Err(Ending::Interrupted);
         }
-        self.book.rename_targets(&self.context.config).await?;
+        if let Shelf::Write(registry) = &self.context.registry {
+            rename_targets(registry, &self.context.config).await?;
+        }
         let entered = tokio::select! {
             biased;
             () = self.context.cancel.cancelled() => return Err(Ending::Interrupted),
@@ -201,9 +204,10 @@ impl Run {
         let waiting = self.look(&brief, doors, closed).await?;
         self.settle(&brief, waiting).await?;
         if let Some(target) = self.request.redeliver.clone().filter(|_| self.claim.run_id.is_some()) {
-            let (events, now) = (&brief.rules.events, (self.context.clock)());
-            self.deliveries +=
-                self.book.redeliver(&target, events, &self.connection.name, &self.request.by, now).await?;
+            let events = brief.rules.events.get(&target).cloned().unwrap_or_default();
+            let digest = self.context.config.targets.get(&target).is_some_and(|target| target.digest);
+            let (name, by, now) = (&self.connection.name, &self.request.by, (self.context.clock)());
+            self.deliveries += self.book.redeliver(&target, &events, name, digest, by, now).await?;
         }
         self.export().await
     }

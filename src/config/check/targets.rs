@@ -66,12 +66,11 @@ fn in_flight(node: &Node<'_>, usual: usize) -> usize {
 fn retry(report: &mut Report<'_>, target: &Node<'_>) -> Retry {
     let usual = Retry::default();
     let Some(node) = target.table("retry") else { return usual };
-    let effective = |key: &str, usual: Duration| node.duration(key).unwrap_or(usual);
-    let retry = Retry {
-        first: effective("first", usual.first),
-        max: effective("max", usual.max),
-        give_up: effective("give_up", usual.give_up),
-    };
+    // What is not given is no longer than what is.
+    let give_up = node.duration("give_up").unwrap_or(usual.give_up);
+    let max = node.duration("max").unwrap_or(usual.max.min(give_up));
+    let first = node.duration("first").unwrap_or(usual.first.min(max));
+    let retry = Retry { first, max, give_up };
     // Nothing to compare with where one of the two is wrong by itself.
     let comparable = |key: &str| node.duration(key).is_some() || node.lacks(key);
     let steps = [("first", retry.first, "max", retry.max), ("max", retry.max, "give_up", retry.give_up)];

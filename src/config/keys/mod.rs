@@ -61,7 +61,7 @@ static REGISTRY: Table = Table {
         Key::new(
             "keep_runs",
             Shape::Duration { least: DAY, most: CENTURY },
-            "How long run details are kept; each API's history and each scope's last run are never dropped.",
+            "How long run details and attempts of what arrived are kept; each API's history and each scope's last run are never dropped.",
         )
         .default("\"400d\"")
         .example("\"400d\""),

@@ -106,10 +106,10 @@ const RETRY_KEY: Key = Key::new("retry", Shape::Table(&RETRY), "When a failed de
 static RETRY: Table = Table {
     doc: "When a failed delivery is tried again; the wait grows from `first` to `max`.",
     keys: &[
-        Key::new("first", Shape::Duration { least: 0, most: 30 * DAY }, "Wait after the first failure.")
+        Key::new("first", Shape::Duration { least: 1, most: 30 * DAY }, "Wait after the first failure.")
             .default("\"5s\"")
             .example("\"5s\""),
-        Key::new("max", Shape::Duration { least: 0, most: 30 * DAY }, "Longest wait.")
+        Key::new("max", Shape::Duration { least: 1, most: 30 * DAY }, "Longest wait.")
             .default("\"10h\"")
             .example("\"10h\""),
         Key::new(

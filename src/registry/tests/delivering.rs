@@ -273,7 +273,7 @@ fn a_target_that_takes_over_a_name_that_was_given_up_has_keys_of_its_own() {
     record(&mut bench, &first, 0, delivered());
     bench.registry.rename_target("catalog", "specs").unwrap();
     let events = rules().events["catalog"].clone();
-    bench.registry.redeliver("catalog", &events, "payments", "ada", hour(1)).unwrap();
+    bench.registry.redeliver("catalog", &events, "payments", false, "ada", hour(1)).unwrap();
     export(&mut bench, "a1", "{}");
     let again = lease(&mut bench, 1).remove(0);
     assert_ne!(again.key, first.key);
@@ -288,4 +288,17 @@ fn what_was_collected_goes_out_one_by_one_where_nobody_sums_it_up_any_more() {
     assert_eq!(lease(&mut bench, 1), []);
     bench.registry.take_over_lane("catalog", false, hour(1)).unwrap();
     assert_eq!(lease(&mut bench, 1).len(), 1);
+}
+
+#[test]
+fn what_a_clock_that_was_ahead_put_off_too_far_is_due_again() {
+    let mut bench = told(&["a1", "a2"]);
+    let leased = lease(&mut bench, 0);
+    record(&mut bench, &leased[0], 0, again(5));
+    record(&mut bench, &leased[1], 0, again(24 * 365 * 40));
+    let ten_hours = chrono::TimeDelta::hours(10);
+    assert_eq!(bench.registry.bring_back("catalog", ten_hours, hour(1)).unwrap(), 1);
+    assert_eq!(bench.registry.bring_back("catalog", ten_hours, hour(1)).unwrap(), 0);
+    let due: Vec<_> = lease(&mut bench, 1).into_iter().map(|leased| leased.notice.api.unwrap().api_id).collect();
+    assert_eq!(due, ["a2"], "what waits for no longer than it may still does");
 }

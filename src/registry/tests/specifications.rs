@@ -92,3 +92,40 @@ fn what_failed_for_good_is_wanted_again_with_the_next_deployment_only() {
         assert_eq!(wanted(&bench), [["prod"]]);
     }
 }
+
+#[test]
+fn texts_that_nothing_needs_any_more_are_forgotten_with_old_attempts_once_a_day() {
+    let mut bench = Bench::new();
+    let keep = chrono::TimeDelta::days(10);
+    let texts = |bench: &Bench| bench.number("SELECT count(*) FROM documents");
+    for (day, text) in [(0, "{}"), (1, "{ }"), (2, "{  }")] {
+        bench.look("payments", &whole(vec![deployed("a1", text)]), &rules(), hour(24 * day));
+        bench.registry.store_export(&id("a1"), &[exported(text, Ok(text))], hour(24 * day)).unwrap();
+    }
+    bench.registry.prune(keep, hour(72)).unwrap();
+    assert_eq!(texts(&bench), 3, "each goes with an event that waits");
+
+    for target in ["catalog", "specs"] {
+        loop {
+            let leased = bench.registry.lease(target, 10, false, hour(73), hour(73)).unwrap();
+            let over = |leased: &Leased| Attempted {
+                delivery_id: leased.delivery_id,
+                attempt_id: leased.attempt_id,
+                finished_at: hour(73),
+                status: None,
+                outcome: Outgoing::Delivered { note: None },
+            };
+            bench.registry.record_attempts(target, &leased.iter().map(over).collect::<Vec<_>>()).unwrap();
+            if leased.is_empty() {
+                break;
+            }
+        }
+    }
+    let attempts = bench.number("SELECT count(*) FROM attempts");
+    assert!(attempts > 2, "{attempts}");
+    assert_eq!(bench.registry.prune(keep, hour(80)).unwrap().documents, 0, "it is looked at once a day");
+    let pruned = bench.registry.prune(keep, hour(97)).unwrap();
+    assert_eq!((pruned.documents, pruned.attempts, texts(&bench)), (2, 0, 1), "the newest of a stage stays");
+    bench.registry.prune(keep, hour(72 + 24 * 11)).unwrap();
+    assert_eq!((texts(&bench), bench.number("SELECT count(*) FROM attempts")), (1, 0));
+}

@@ -77,11 +77,11 @@ fn a_target_that_was_never_told_gets_a_first_message_and_only_once() {
     let mut bench = Bench::new();
     bench.look("payments", &whole(vec![api("a1"), api("a2")]), &rules(), hour(0));
     let expected = Redelivered { first: 2, again: 0, underway: 0, unwanted: 0 };
-    assert_eq!(bench.registry.redeliver("specs", &every_event(), "payments", "ada", hour(1)).unwrap(), expected);
+    assert_eq!(bench.registry.redeliver("specs", &every_event(), "payments", false, "ada", hour(1)).unwrap(), expected);
     let expected = Redelivered { first: 0, again: 0, underway: 2, unwanted: 0 };
-    assert_eq!(bench.registry.redeliver("specs", &every_event(), "payments", "ada", hour(2)).unwrap(), expected);
+    assert_eq!(bench.registry.redeliver("specs", &every_event(), "payments", false, "ada", hour(2)).unwrap(), expected);
     assert_eq!(
-        bench.registry.redeliver("specs", &every_event(), "billing", "ada", hour(2)).unwrap(),
+        bench.registry.redeliver("specs", &every_event(), "billing", false, "ada", hour(2)).unwrap(),
         Redelivered::default()
     );
 
@@ -115,7 +115,10 @@ fn a_target_that_was_told_is_sent_the_registration_again_under_the_same_key() {
         .execute("UPDATE deliveries SET state = 'dead', attempts = 9, last_error = 'gone'", [])
         .unwrap();
     let expected = Redelivered { first: 0, again: 1, underway: 0, unwanted: 0 };
-    assert_eq!(bench.registry.redeliver("catalog", &every_event(), "payments", "ada", hour(5)).unwrap(), expected);
+    assert_eq!(
+        bench.registry.redeliver("catalog", &every_event(), "payments", false, "ada", hour(5)).unwrap(),
+        expected
+    );
     let after = bench.registry.deliveries(&DeliveryFilter::default()).unwrap();
     let mut wanted = before;
     wanted[0].next_attempt_at = Some(hour(5));
@@ -133,7 +136,7 @@ fn what_was_recorded_as_existing_can_be_told_later_as_a_first_registration() {
     let mut plan = plan(&whole(vec![api("a1")]), &known, &rules(), hour(0));
     plan.record_existing();
     bench.commit("payments", run, &plan, hour(0));
-    let told = bench.registry.redeliver("catalog", &every_event(), "payments", "ada", hour(1)).unwrap();
+    let told = bench.registry.redeliver("catalog", &every_event(), "payments", false, "ada", hour(1)).unwrap();
     assert_eq!(told, Redelivered { first: 1, again: 0, underway: 0, unwanted: 0 });
     assert_eq!(bench.registry.deliveries(&DeliveryFilter::default()).unwrap()[0].revision, 1);
 }
@@ -170,7 +173,7 @@ fn what_is_sent_again_is_the_last_registration_and_not_what_came_after_it() {
     bench.look("payments", &whole(vec![api_with("a1", &["prod", "test"])]), &rules(), hour(5));
     bench.registry.connection.execute("UPDATE deliveries SET state = 'delivered'", []).unwrap();
 
-    let told = bench.registry.redeliver("catalog", &every_event(), "payments", "ada", hour(6)).unwrap();
+    let told = bench.registry.redeliver("catalog", &every_event(), "payments", false, "ada", hour(6)).unwrap();
     assert_eq!(told, Redelivered { again: 1, ..Redelivered::default() });
     let rows = bench.registry.deliveries(&DeliveryFilter::default()).unwrap();
     let states: Vec<_> = rows.iter().rev().map(|row| (row.event.as_str(), row.state)).collect();
@@ -193,7 +196,7 @@ fn a_target_is_sent_no_event_again_that_it_does_not_get() {
     bench.registry.connection.execute("UPDATE deliveries SET state = 'delivered'", []).unwrap();
     let gone = BTreeSet::from([Event::Gone, Event::Returned]);
     for target in ["catalog", "specs"] {
-        let told = bench.registry.redeliver(target, &gone, "payments", "ada", hour(1)).unwrap();
+        let told = bench.registry.redeliver(target, &gone, "payments", false, "ada", hour(1)).unwrap();
         assert_eq!(told, Redelivered { unwanted: 1, ..Redelivered::default() }, "{target}");
     }
     assert_eq!(bench.number("SELECT count(*) FROM deliveries WHERE state = 'delivered'"), 1);

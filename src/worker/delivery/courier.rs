@@ -27,19 +27,34 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 const WORKERS_TURN: Duration = Duration::from_mins(2);
 
 /// Who delivers what a run queued. Clones are the same.
-#[derive(Clone, Debug, Default)]
-pub struct Courier(Option<Arc<Lanes>>);
+#[derive(Clone, Debug)]
+pub struct Courier(Who);
+
+#[derive(Clone, Debug)]
+enum Who {
+    Worker(Arc<Lanes>),
+    /// A command itself. Its runs deliver one after the other: each lane is held by one at a time, and waiting for it as for
+    /// another process would take [`PATIENCE`].
+    Command(Arc<tokio::sync::Mutex<()>>),
+}
+
+impl Default for Courier {
+    /// A command on its own account.
+    fn default() -> Self {
+        Self(Who::Command(Arc::default()))
+    }
+}
 
 impl Courier {
     /// The worker's.
     #[must_use]
     pub fn of_worker(lanes: &Arc<Lanes>) -> Self {
-        Self(Some(Arc::clone(lanes)))
+        Self(Who::Worker(Arc::clone(lanes)))
     }
 
     /// There is something new in the outbox. Only the worker's lanes care; a command delivers at its end.
     pub fn kick(&self) {
-        if let Some(lanes) = &self.0 {
+        if let Who::Worker(lanes) = &self.0 {
             lanes.kick();
         }
     }
@@ -57,12 +72,15 @@ impl Courier {
     ) -> Result<BTreeMap<String, Tally>, RegistryError> {
         let Shelf::Write(registry) = &context.registry else { return Ok(BTreeMap::new()) };
         match &self.0 {
-            Some(lanes) => {
+            Who::Worker(lanes) => {
                 for connection in connections {
                     lanes.let_them_go(registry, connection, &context.cancel, context.clock).await?;
                 }
             }
-            None => attempt_once(context, registry).await?,
+            Who::Command(turn) => {
+                let _turn = turn.lock().await;
+                attempt_once(context, registry).await?;
+            }
         }
         let (registry, connections) = (Arc::clone(registry), connections.to_owned());
         away(move || {

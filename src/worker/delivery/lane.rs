@@ -18,11 +18,12 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::next_attempt;
 use super::memory::Kept;
 use super::parcel::{Parcel, Sent};
+use super::renaming::rename_target;
 use crate::config::Target as Settings;
 use crate::registry::locks::{self, Lock, LockedBy, Locking};
 use crate::registry::{Attempted, Outgoing, RegistryError};
 use crate::targets::{Delivery, Effect, Failure, Target, Verdict};
-use crate::worker::book::{SharedRegistry, away, lock, rename_target};
+use crate::worker::book::{SharedRegistry, away, lock};
 
 /// How long the lane sleeps at most: the wall clock, by which deliveries are due, may be set meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -30,6 +31,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 const TRY_LOCK: Duration = Duration::from_millis(200);
 /// How long the lane leaves a registry alone that refused.
 const AFTER_TROUBLE: Duration = Duration::from_secs(5);
+
+/// How long a lane that ends after first attempts goes on after one that nothing answered, where nothing answers the others either.
+const NO_ANSWER: Duration = Duration::from_mins(1);
 
 /// How long a lane goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +85,25 @@ struct Sending {
     flights: BTreeMap<task::Id, Flight>,
 }
 
+/// Since when nothing has answered.
+#[derive(Debug, Default)]
+struct Silence(Option<tokio::time::Instant>);
+
+impl Silence {
+    fn hears(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Failed(Failure { status: None, effect: Effect::Retry, .. }) => {
+                self.0.get_or_insert_with(tokio::time::Instant::now);
+            }
+            _ => self.0 = None,
+        }
+    }
+
+    fn lasts(&self, long: Duration) -> bool {
+        self.0.is_some_and(|since| since.elapsed() >= long)
+    }
+}
+
 impl Lane {
     /// Delivers, in order for each API. `kick` says that there is something new.
     pub(super) async fn work(&self, until: Until, kick: &Notify, ending: &Ending) {
@@ -96,13 +119,15 @@ impl Lane {
         let (in_flight, batch) = limits;
         let mut sending = Sending::default();
         let mut trouble: Option<String> = None;
+        let mut silence = Silence::default();
         let mut not_before: Option<DateTime<Utc>> = None;
         loop {
             let now = (self.clock)();
             not_before = not_before.filter(|at| *at > now);
             let room = in_flight.saturating_sub(sending.flights.len());
             let (mut wait, mut went, mut refused) = (LOOK_AGAIN, false, false);
-            if room > 0 && not_before.is_none() && !ending.stop.is_cancelled() {
+            let given_up = until != Until::Stopped && silence.lasts(NO_ANSWER);
+            if room > 0 && not_before.is_none() && !ending.stop.is_cancelled() && !given_up {
                 let due_by = if let Until::Attempted(begun) = until { begun.min(now) } else { now };
                 match self.lease(room * batch, settled, documents, due_by, now).await {
                     Ok(parcels) => {
@@ -122,6 +147,9 @@ impl Lane {
             }
             if sending.flights.is_empty() {
                 if ending.stop.is_cancelled() || (until != Until::Stopped && !went) {
+                    if given_up {
+                        tracing::warn!(target = name, "nothing answers there; what is left stays queued");
+                    }
                     return;
                 }
                 if went {
@@ -132,13 +160,13 @@ impl Lane {
                     wait = wait.min(self.until_next(settled, not_before, now).await);
                 }
             } else if ending.stop.is_cancelled() {
-                self.break_off_after(ending.grace, &mut sending, &mut trouble).await;
+                self.break_off_after(ending.grace, &mut sending, &mut trouble, &mut silence).await;
                 return;
             }
             tokio::select! {
                 biased;
                 Some(done) = sending.tasks.join_next_with_id(), if !sending.tasks.is_empty() => {
-                    let paused = self.land(done, &mut sending, &mut trouble).await;
+                    let paused = self.land(done, &mut sending, &mut trouble, &mut silence).await;
                     not_before = not_before.max(paused);
                     self.paused.store(not_before.map_or(0, |at| at.timestamp_millis()), Relaxed);
                 }
@@ -188,8 +216,10 @@ impl Lane {
             rename_target(&registry, from, &name).await?;
         }
         let digest = self.settings.digest;
+        let longest = self.longest_wait();
         let left = away(move || {
             let mut registry = lock(&registry);
+            registry.bring_back(&name, longest, now)?;
             registry.take_over_lane(&name, digest, now)
         })
         .await?;
@@ -222,6 +252,11 @@ impl Lane {
         .await
     }
 
+    /// No failure postpones a delivery by more.
+    fn longest_wait(&self) -> TimeDelta {
+        TimeDelta::from_std(self.settings.retry.max).unwrap_or(TimeDelta::MAX)
+    }
+
     /// Hands over, in as many batches as there are.
     fn send(&self, parcels: Vec<Parcel>, batch: usize, sending: &mut Sending) {
         let mut parcels = parcels.into_iter().peekable();
@@ -248,6 +283,7 @@ impl Lane {
         first: Result<(task::Id, Verdicts), task::JoinError>,
         sending: &mut Sending,
         trouble: &mut Option<String>,
+        silence: &mut Silence,
     ) -> Option<DateTime<Utc>> {
         let (mut attempted, mut paused) = (Vec::new(), None);
         let mut next = Some(first);
@@ -260,6 +296,7 @@ impl Lane {
             let mut verdicts = verdicts.into_iter();
             for sent in flight {
                 let (verdict, over) = verdicts.next().unwrap_or_else(|| (lost(), (self.clock)()));
+                silence.hears(&verdict);
                 let (outcome, status) = self.judge(&sent, verdict, over, &mut paused, trouble).await;
                 attempted.push(sent.over(outcome, status, over));
             }
@@ -371,7 +408,15 @@ impl Lane {
     /// How long until something is due.
     async fn until_next(&self, settled: bool, not_before: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Duration {
         let (registry, name) = (Arc::clone(&self.registry), self.settings.name.clone());
-        let next = away(move || lock(&registry).next_delivery(&name, settled, now)).await;
+        let longest = self.longest_wait();
+        let next = away(move || {
+            let mut registry = lock(&registry);
+            match registry.next_delivery(&name, settled, now)? {
+                Some(next) if next - now > longest && registry.bring_back(&name, longest, now)? > 0 => Ok(Some(now)),
+                next => Ok::<_, RegistryError>(next),
+            }
+        })
+        .await;
         let at = match next {
             Ok(next) => next.map(|next| not_before.map_or(next, |paused| next.max(paused))),
             Err(_) => Some(now + TimeDelta::seconds(5)),
@@ -380,13 +425,19 @@ impl Lane {
     }
 
     /// Lets attempts under way come to their end; what takes longer than `grace` is broken off, and goes out again at the next start.
-    async fn break_off_after(&self, grace: Duration, sending: &mut Sending, trouble: &mut Option<String>) {
+    async fn break_off_after(
+        &self,
+        grace: Duration,
+        sending: &mut Sending,
+        trouble: &mut Option<String>,
+        silence: &mut Silence,
+    ) {
         let mut time_is_up = std::pin::pin!(tokio::time::sleep(grace));
         while !sending.tasks.is_empty() {
             tokio::select! {
                 biased;
                 Some(done) = sending.tasks.join_next_with_id() => {
-                    self.land(done, sending, trouble).await;
+                    self.land(done, sending, trouble, silence).await;
                 }
                 () = &mut time_is_up => break,
             }

@@ -16,6 +16,8 @@ mod lane;
 mod memory;
 mod parcel;
 mod prepare;
+mod renaming;
 
 pub use adopting::adopt;
 pub use courier::{Courier, Lanes, mark, test};
+pub use renaming::rename_targets;

@@ -69,7 +69,19 @@ impl Parcel {
         }
         let mut specifications = Vec::with_capacity(pinned.len());
         for (stage, pinned) in pinned {
-            specifications.push(specification(registry, stage, pinned, documents)?);
+            let found = match specification(registry, &stage, pinned, documents)? {
+                Some(found) => Some(found),
+                // What arrived long ago and is sent again: its text may be forgotten by now.
+                None => match newest(registry, &notice)?.remove(&stage) {
+                    Some(pinned) => specification(registry, &stage, pinned, documents)?,
+                    None => None,
+                },
+            };
+            specifications.push(found.unwrap_or_else(|| Specification {
+                stage,
+                format: SpecificationFormat::OpenApi,
+                document: Err("its text is not in the registry any more".to_owned()),
+            }));
         }
         let undelivered_before = leased.undelivered_before;
         let delivery = Delivery { delivery_id, key, attempt, notice, specifications, undelivered_before, addresses };
@@ -89,15 +101,17 @@ fn newest(registry: &Reader, notice: &Notice) -> Result<BTreeMap<String, Pinned>
     Ok(pinned.collect())
 }
 
+/// The specification of a stage; nothing where its text is forgotten.
 fn specification(
     registry: &Reader,
-    stage: String,
+    stage: &str,
     pinned: Pinned,
     documents: bool,
-) -> Result<Specification, RegistryError> {
+) -> Result<Option<Specification>, RegistryError> {
+    let stage = stage.to_owned();
     let digest = match pinned {
         Pinned::Cause(cause) => {
-            return Ok(Specification { stage, format: SpecificationFormat::OpenApi, document: Err(cause) });
+            return Ok(Some(Specification { stage, format: SpecificationFormat::OpenApi, document: Err(cause) }));
         }
         Pinned::Digest(digest) => digest,
     };
@@ -110,12 +124,9 @@ fn specification(
     } else {
         registry.stored_size(&digest)?.map(|(word, bytes)| (format(&word), bytes, None))
     };
-    Ok(match found {
-        Some((format, bytes, text)) => Specification { stage, format, document: Ok(Document { digest, bytes, text }) },
-        None => Specification {
-            stage,
-            format: SpecificationFormat::OpenApi,
-            document: Err("its text is not in the registry any more".to_owned()),
-        },
-    })
+    Ok(found.map(|(format, bytes, text)| Specification {
+        stage,
+        format,
+        document: Ok(Document { digest, bytes, text }),
+    }))
 }

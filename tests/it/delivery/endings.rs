@@ -35,10 +35,8 @@ fn a_command_makes_the_first_attempts_and_leaves_what_fails_queued() {
 fn what_is_given_up_is_loud_and_can_be_retried() {
     let (receiver, which) = answering(&["500 Internal Server Error", "204 No Content"]);
     let (_sim, home) = open(2, &[("catalog", &receiver)], "");
-    let hopeless = schedules(&[("catalog", &receiver)], "")
-        .replace("give_up = \"1h\"", "give_up = \"0s\"")
-        .replace("max = \"20ms\"", "max = \"0s\"")
-        .replace("first = \"1ms\"", "first = \"0s\"");
+    let patient = "retry = { first = \"1ms\", max = \"20ms\", give_up = \"1h\" }";
+    let hopeless = schedules(&[("catalog", &receiver)], "").replace(patient, "retry = { give_up = \"0s\" }");
     home.write("schedules.toml", &hopeless);
     let said = home.run(&["onboard", "shop"]);
     assert_eq!(said.code, Some(3), "{said:?}");
@@ -133,6 +131,45 @@ fn one_message_a_run_takes_the_place_of_single_events() {
     assert_eq!(run["events_in_all"], json!({ "api.onboarded": 60 }), "{run}");
     assert_eq!(run["events"].as_array().unwrap().len(), 50);
     assert_eq!(states(&home)["summarised"], 60);
+
+    // What is told again comes in one message too.
+    home.ok(&["onboard", "shop", "--redeliver", "catalog"]);
+    let asked = receiver.asked();
+    assert_eq!(asked.len(), 2);
+    let event: serde_json::Value = serde_json::from_slice(&asked[1].body).unwrap();
+    assert_eq!(event["data"]["run"]["events_in_all"], json!({ "api.onboarded": 60 }), "{event}");
+    assert_eq!(states(&home)["summarised"], 60);
+}
+
+#[test]
+fn a_target_that_was_switched_off_under_another_name_is_brought_back_by_its_new_one() {
+    let (receiver, which) = answering(&["410 Gone", "204 No Content"]);
+    let (_sim, home) = open(3, &[("catalog", &receiver)], "");
+    home.ok(&["onboard", "shop"]);
+    which.store(1, SeqCst);
+    home.write("schedules.toml", &schedules(&[("inventory", &receiver)], "renamed_from = \"catalog\""));
+    let said = home.ok(&["targets", "enable", "inventory"]).stdout;
+    assert!(said.contains("inventory: switched on again") && said.contains("3 delivered"), "{said}");
+}
+
+#[test]
+fn a_run_that_dies_at_any_commit_is_told_of_in_its_summary() {
+    for commit in 1.. {
+        let (receiver, _) = answering(&["204 No Content"]);
+        let (_sim, home) = open(2, &[("catalog", &receiver)], "events = [\"run.summary\"]");
+        let killed = home.killed_at_commit(&format!("after-commit:{commit}"), &["onboard", "shop"]).was_killed();
+        home.ok(&["onboard", "shop"]);
+        let summaries = receiver.asked();
+        let told = |asked: &crate::support::receiver::Asked| {
+            let event: serde_json::Value = serde_json::from_slice(&asked.body).unwrap();
+            event["data"]["run"]["events_in_all"]["api.onboarded"].as_u64()
+        };
+        assert!(summaries.iter().any(|asked| told(asked) == Some(2)), "killed at commit {commit}: {summaries:?}");
+        if !killed {
+            assert!(commit > 5, "it was killed at {commit} commits");
+            break;
+        }
+    }
 }
 
 #[test]

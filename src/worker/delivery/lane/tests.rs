@@ -26,6 +26,8 @@ struct Scripted {
     seen: Mutex<Vec<String>>,
     handed: Notify,
     hangs: bool,
+    /// How long each hand-over takes.
+    takes: Duration,
     side_by_side: (AtomicUsize, AtomicUsize),
 }
 
@@ -44,6 +46,7 @@ impl Target for Scripted {
             if self.hangs {
                 std::future::pending::<()>().await;
             }
+            tokio::time::sleep(self.takes).await;
             tokio::task::yield_now().await;
             self.side_by_side.0.fetch_sub(1, SeqCst);
             let scripted = self.script.lock().unwrap().pop_front();
@@ -341,4 +344,24 @@ async fn a_target_that_cannot_be_set_up_fails_each_attempt_with_its_cause() {
     shop.lane.target = Err(Failure::passing("the CA file is missing"));
     shop.attempt_once().await;
     assert_eq!(shop.errors(), [Some("the CA file is missing".to_owned())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_only_waits_for_first_attempts_does_not_wait_for_a_receiver_that_never_answers() {
+    let script = (0..200).map(|_| failed(Effect::Retry)).collect();
+    let takes = Duration::from_secs(30);
+    let shop = shop(100, Retry::default(), Scripted { takes, ..answers(script) });
+    let begun = tokio::time::Instant::now();
+    shop.attempt_once().await;
+    assert!(begun.elapsed() <= Duration::from_mins(2), "{:?}", begun.elapsed());
+    assert_eq!(shop.states(), [DeliveryState::Queued; 100]);
+    assert!((4..=8).contains(&shop.seen().len()), "{:?}", shop.seen());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_receiver_that_answers_gets_everything() {
+    let takes = Duration::from_secs(30);
+    let shop = shop(20, Retry::default(), Scripted { takes, ..Scripted::default() });
+    shop.attempt_once().await;
+    assert_eq!(shop.states(), [DeliveryState::Delivered; 20]);
 }
