@@ -3,6 +3,7 @@
 //! Compared are checked values, so comments, order and spelling do not count; named are keys and never what they hold. Whether a
 //! difference may be taken over is not decided here.
 
+mod integrations;
 mod targets;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,13 +37,16 @@ pub struct Diff {
     pub unchanged: usize,
     /// The same for targets.
     pub targets: TargetDiff,
+    /// The same for integrations.
+    #[serde(default)]
+    pub integrations: TargetDiff,
     /// Settings of the whole file that apply at once, as dotted keys.
     pub settings: Vec<String>,
     /// Settings whose new value applies after a restart only, as dotted keys.
     pub restart_only: Vec<String>,
 }
 
-/// What differs between the targets of two schedule files.
+/// What differs between the targets, or the integrations, of two schedule files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetDiff {
     /// Only in the new file.
@@ -55,7 +59,7 @@ pub struct TargetDiff {
     pub unchanged: usize,
 }
 
-/// A connection or target that says something else.
+/// A connection, target or integration that says something else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changed {
     /// Its name.
@@ -68,11 +72,12 @@ impl Diff {
     /// Whether nothing differs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { added, removed, changed, unchanged: _, targets, settings, restart_only } = self;
+        let Self { added, removed, changed, unchanged: _, targets, integrations, settings, restart_only } = self;
         added.is_empty()
             && removed.is_empty()
             && changed.is_empty()
             && targets.is_empty()
+            && integrations.is_empty()
             && settings.is_empty()
             && restart_only.is_empty()
     }
@@ -97,6 +102,9 @@ impl Diff {
             ("added targets", self.targets.added.clone()),
             ("changed targets", changed(&self.targets.changed)),
             ("removed targets", self.targets.removed.clone()),
+            ("added integrations", self.integrations.added.clone()),
+            ("changed integrations", changed(&self.integrations.changed)),
+            ("removed integrations", self.integrations.removed.clone()),
             ("settings", self.settings.clone()),
             ("after a restart", self.restart_only.clone()),
         ];
@@ -106,15 +114,17 @@ impl Diff {
 }
 
 impl fmt::Display for Diff {
-    /// The connections counted, `+1 ~2 -0 =14`, and the targets too where any differ.
+    /// The connections counted, `+1 ~2 -0 =14`, and the targets and integrations too where any of them differ.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { added, removed, changed, unchanged, targets, settings: _, restart_only: _ } = self;
+        let Self { added, removed, changed, unchanged, targets, integrations, settings: _, restart_only: _ } = self;
         write!(f, "+{} ~{} -{} ={unchanged}", added.len(), changed.len(), removed.len())?;
-        if targets.is_empty() {
-            return Ok(());
+        for (what, diff) in [("targets", targets), ("integrations", integrations)] {
+            if !diff.is_empty() {
+                let TargetDiff { added, removed, changed, unchanged } = diff;
+                write!(f, ", {what} +{} ~{} -{} ={unchanged}", added.len(), changed.len(), removed.len())?;
+            }
         }
-        let TargetDiff { added, removed, changed, unchanged } = targets;
-        write!(f, ", targets +{} ~{} -{} ={unchanged}", added.len(), changed.len(), removed.len())
+        Ok(())
     }
 }
 
@@ -138,9 +148,10 @@ fn clause(word: &str, names: &[String]) -> Option<String> {
 /// What `new` says otherwise than `old`.
 #[must_use]
 pub fn diff(old: &Config, new: &Config) -> Diff {
-    let Config { registry, http, network, limits, targets, connections } = old;
+    let Config { registry, http, network, limits, targets, connections, integrations, node } = old;
     let (added, removed, changed, unchanged) = by_name(connections, &new.connections, connection);
-    let (target_added, target_removed, target_changed, target_unchanged) = by_name(targets, &new.targets, target);
+    let targets = targets_of(by_name(targets, &new.targets, target));
+    let integrations = targets_of(by_name(integrations, &new.integrations, integrations::integration));
     let RegistryConfig { path, keep_runs } = registry;
     let NetworkConfig { ca_file } = network;
     let Limits { requests_per_second, burst, per, accounts_in_flight, parallel_runs } = limits;
@@ -158,6 +169,7 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
         }
         (old, new) => restart_only.compare("http", old, new),
     }
+    restart_only.compare("services.core.http", node, &new.node);
     restart_only.compare("network.ca_file", ca_file, &new.network.ca_file);
     restart_only.compare("limits.requests_per_second", requests_per_second, &new.limits.requests_per_second);
     restart_only.compare("limits.burst", burst, &new.limits.burst);
@@ -169,12 +181,8 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
         removed,
         changed,
         unchanged,
-        targets: TargetDiff {
-            added: target_added,
-            removed: target_removed,
-            changed: target_changed,
-            unchanged: target_unchanged,
-        },
+        targets,
+        integrations,
         settings: settings.differ,
         restart_only: restart_only.differ,
     }
@@ -192,10 +200,16 @@ pub fn in_force(running: &Config, new: Config) -> Config {
         limits,
         targets: new.targets,
         connections: new.connections,
+        integrations: new.integrations,
+        node: running.node.clone(),
     }
 }
 
 type ByName = (Vec<String>, Vec<String>, Vec<Changed>, usize);
+
+fn targets_of((added, removed, changed, unchanged): ByName) -> TargetDiff {
+    TargetDiff { added, removed, changed, unchanged }
+}
 
 fn by_name<T: PartialEq>(
     old: &BTreeMap<String, T>,

@@ -40,7 +40,7 @@ pub use pattern::{Filter, Pattern, Patterns};
 pub use problem::{Excerpt, Problem};
 pub use schema::schema;
 pub(crate) use suggest::nearest;
-pub use template::{NameTemplate, Placeholder};
+pub use template::{IdentityTemplate, NameTemplate, OfIdentity, Placeholder};
 
 use report::{Complaint, Report};
 

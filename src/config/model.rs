@@ -3,6 +3,7 @@
 //! Nothing here has read a secret: references stay references until a run needs them.
 
 mod apisec;
+mod integration;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,6 +15,10 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 pub use apisec::ApisecConfig;
+pub use integration::{
+    Authorities, Authorization, GraviteeConfig, GraviteeLimits, Integration, IntegrationKind, ManagementConfig,
+    NodeConfig, ProxyConfig, ProxyLogin,
+};
 
 use super::pattern::{Filter, Patterns};
 use crate::inventory::ScopeState;
@@ -39,6 +44,10 @@ pub struct Config {
     pub targets: BTreeMap<String, Target>,
     /// What is looked at, by name.
     pub connections: BTreeMap<String, Connection>,
+    /// Servers that ask for APIs by themselves, by name.
+    pub integrations: BTreeMap<String, Integration>,
+    /// The probes of Gravitee's own agent; absent = off, and always so for a schedule file.
+    pub node: Option<NodeConfig>,
 }
 
 /// `[registry]`.

@@ -1,10 +1,14 @@
 //! Names made from what is known of an API: text with placeholders, such as `{name} ({account_id}/{region}/{api_id})`.
 
+mod identity;
+
 use std::fmt;
 
 use super::format::quoted;
 use super::report::Complaint;
 use super::suggest;
+
+pub use identity::{IdentityTemplate, OfIdentity};
 
 /// What a placeholder stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +26,6 @@ pub enum Placeholder {
 }
 
 impl Placeholder {
-    const ALL: [Self; 5] = [Self::Name, Self::AccountId, Self::AccountName, Self::Region, Self::ApiId];
-
     /// Together they name one API, whatever else stands around them.
     const IDENTITY: [Self; 3] = [Self::AccountId, Self::Region, Self::ApiId];
 
@@ -40,39 +42,87 @@ impl Placeholder {
     }
 }
 
+impl Known for Placeholder {
+    const ALL: &'static [Self] = &[Self::Name, Self::AccountId, Self::AccountName, Self::Region, Self::ApiId];
+
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+/// Placeholders that a kind of template knows.
+trait Known: Copy + PartialEq + 'static {
+    const ALL: &'static [Self];
+
+    /// As it is written between braces.
+    fn word(self) -> &'static str;
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+enum Part<P> {
     Text(String),
-    Placeholder(Placeholder),
+    Placeholder(P),
+}
+
+/// Takes a text apart.
+fn parts<P: Known>(text: &str) -> Result<Vec<Part<P>>, Complaint> {
+    const UNPAIRED: &str = "a \"{\" or \"}\" stands alone; they enclose placeholders";
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '}']) {
+        let (before, after) = rest.split_at(at);
+        let inside = after.strip_prefix('{').and_then(|inside| inside.split_once('}'));
+        let (word, after) = inside.ok_or_else(|| Complaint::new(UNPAIRED))?;
+        if !before.is_empty() {
+            parts.push(Part::Text(before.to_owned()));
+        }
+        let known = P::ALL.iter().find(|placeholder| placeholder.word() == word);
+        parts.push(Part::Placeholder(*known.ok_or_else(|| unknown::<P>(word))?));
+        rest = after;
+    }
+    if !rest.is_empty() {
+        parts.push(Part::Text(rest.to_owned()));
+    }
+    if text.contains(char::is_control) {
+        return Err(Complaint::new("a name cannot hold a line end or another control character"));
+    }
+    Ok(parts)
+}
+
+/// Puts it together again, with `value` for each placeholder.
+fn filled<'a, P: Known>(parts: &[Part<P>], value: impl Fn(P) -> &'a str) -> String {
+    let mut whole = String::new();
+    for part in parts {
+        match part {
+            Part::Text(text) => whole.push_str(text),
+            Part::Placeholder(placeholder) => whole.push_str(value(*placeholder)),
+        }
+    }
+    whole
+}
+
+/// As it was written.
+fn write<P: Known>(parts: &[Part<P>], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    parts.iter().try_for_each(|part| match part {
+        Part::Text(text) => f.write_str(text),
+        Part::Placeholder(placeholder) => write!(f, "{{{}}}", placeholder.word()),
+    })
+}
+
+fn unknown<P: Known>(word: &str) -> Complaint {
+    let all: Vec<String> = P::ALL.iter().map(|placeholder| format!("{{{}}}", placeholder.word())).collect();
+    Complaint::new(format!("{} is no placeholder; there are {}", quoted(word), all.join(", ")))
+        .maybe(suggest::did_you_mean(word, P::ALL.iter().map(|placeholder| placeholder.word())))
 }
 
 /// A template of names of which no two APIs get the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NameTemplate(Vec<Part>);
+pub struct NameTemplate(Vec<Part<Placeholder>>);
 
 impl NameTemplate {
     /// Reads one.
     pub(super) fn parse(text: &str) -> Result<Self, Complaint> {
-        const UNPAIRED: &str = "a \"{\" or \"}\" stands alone; they enclose placeholders";
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some(at) = rest.find(['{', '}']) {
-            let (before, after) = rest.split_at(at);
-            let inside = after.strip_prefix('{').and_then(|inside| inside.split_once('}'));
-            let (word, after) = inside.ok_or_else(|| Complaint::new(UNPAIRED))?;
-            if !before.is_empty() {
-                parts.push(Part::Text(before.to_owned()));
-            }
-            let known = Placeholder::ALL.into_iter().find(|placeholder| placeholder.as_str() == word);
-            parts.push(Part::Placeholder(known.ok_or_else(|| unknown(word))?));
-            rest = after;
-        }
-        if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_owned()));
-        }
-        if text.contains(char::is_control) {
-            return Err(Complaint::new("a name cannot hold a line end or another control character"));
-        }
+        let parts = parts(text)?;
         let lacking: Vec<String> = Placeholder::IDENTITY
             .into_iter()
             .filter(|needed| !parts.contains(&Part::Placeholder(*needed)))
@@ -86,14 +136,7 @@ impl NameTemplate {
 
     /// The name, with `value` for each placeholder: one line without control characters or doubled spaces.
     pub fn render<'a>(&self, value: impl Fn(Placeholder) -> &'a str) -> String {
-        let whole: String = self
-            .0
-            .iter()
-            .map(|part| match part {
-                Part::Text(text) => text.as_str(),
-                Part::Placeholder(placeholder) => value(*placeholder),
-            })
-            .collect();
+        let whole = filled(&self.0, value);
         let plain: String = whole.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         plain.split_whitespace().collect::<Vec<_>>().join(" ")
     }
@@ -101,17 +144,8 @@ impl NameTemplate {
 
 impl fmt::Display for NameTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|part| match part {
-            Part::Text(text) => f.write_str(text),
-            Part::Placeholder(placeholder) => write!(f, "{{{}}}", placeholder.as_str()),
-        })
+        write(&self.0, f)
     }
-}
-
-fn unknown(word: &str) -> Complaint {
-    let all = Placeholder::ALL.map(|placeholder| format!("{{{}}}", placeholder.as_str())).join(", ");
-    Complaint::new(format!("{} is no placeholder; there are {all}", quoted(word)))
-        .maybe(suggest::did_you_mean(word, Placeholder::ALL.into_iter().map(Placeholder::as_str)))
 }
 
 #[cfg(test)]

@@ -107,7 +107,9 @@ fn spoil(text: &str, harms: &[Harm]) -> String {
 }
 
 /// Places where a secret stands in the example, as the text before it and its right value.
-const SITES: [(&str, &str); 10] = [
+const SITES: [(&str, &str); 12] = [
+    ("\ntoken = ", "\"env:GRAVITEE_AGENT_TOKEN\""),
+    ("password = ", "\"env:PROXY_PASSWORD\""),
     ("\ntoken = ", "\"env:ABOARD_HTTP_TOKEN\""),
     ("\nsecret = ", "\"env:CATALOG_WEBHOOK_SECRET\""),
     ("Authorization = ", "\"file:/run/secrets/catalog-authorization\""),

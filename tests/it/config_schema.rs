@@ -115,6 +115,11 @@ fn a_default_in_the_schema_is_what_holds_without_the_key() {
         regions = ["eu-west-1"]
         credentials.assume_role = { role_arn = "arn:aws:iam::111122223333:role/R" }
         auto_onboard = { day = "monday", time = "02:30", timezone = "UTC" }
+        [integrations.portal.gravitee]
+        endpoints = ["https://example.com"]
+        token = "env:GRAVITEE_TOKEN"
+        integration_id = "1"
+        management = { url = "https://example.com", token = "env:GRAVITEE_TOKEN" }
         [connections.b]
         credentials.central_role = { role_arn = "arn:aws:iam::111122223333:role/R", child_role_name = "C" }
     "#;
@@ -122,7 +127,7 @@ fn a_default_in_the_schema_is_what_holds_without_the_key() {
     let schema = config::schema();
     let given: toml::Table = toml::from_str(bare).unwrap();
 
-    let tables: [(&[&str], &str); 10] = [
+    let tables: [(&[&str], &str); 13] = [
         (&["registry"], "/properties/registry"),
         (&["limits"], "/properties/limits"),
         (&["targets", "hook", "webhook"], "/properties/targets/additionalProperties/properties/webhook"),
@@ -134,6 +139,15 @@ fn a_default_in_the_schema_is_what_holds_without_the_key() {
         (&["targets", "specs", "directory"], "/properties/targets/additionalProperties/properties/directory"),
         (&["targets", "scanner", "apisec"], "/properties/targets/additionalProperties/properties/apisec"),
         (&["connections", "a", "auto_onboard"], "/properties/connections/additionalProperties/properties/auto_onboard"),
+        (&["integrations", "portal", "gravitee"], "/properties/integrations/additionalProperties/properties/gravitee"),
+        (
+            &["integrations", "portal", "gravitee", "limits"],
+            "/properties/integrations/additionalProperties/properties/gravitee/properties/limits",
+        ),
+        (
+            &["integrations", "portal", "gravitee", "management"],
+            "/properties/integrations/additionalProperties/properties/gravitee/properties/management",
+        ),
         (
             &["connections", "a", "credentials", "assume_role"],
             "/properties/connections/additionalProperties/properties/credentials/properties/assume_role",

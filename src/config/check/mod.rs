@@ -4,6 +4,7 @@
 
 mod connection;
 mod credentials;
+mod integrations;
 mod regions;
 mod schedule;
 mod service;
@@ -44,5 +45,7 @@ pub(super) fn file(report: &mut Report<'_>, file: &Node<'_>, place: &Place) -> O
             connections.insert(name.to_owned(), connection);
         }
     }
-    Some(Config { registry, http: http?, network, limits, targets, connections })
+
+    let integrations = integrations::integrations(report, file, place);
+    Some(Config { registry, http: http?, network, limits, targets, connections, integrations, node: None })
 }

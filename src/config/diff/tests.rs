@@ -25,6 +25,13 @@ token = "env:APISEC"
 command = ["register", "-v"]
 environment = { TOKEN = "env:TOKEN" }
 
+[integrations.portal.gravitee]
+endpoints = ["https://apim.example.com"]
+token = "env:GRAVITEE"
+integration_id = "one"
+limits = { ping = "4s" }
+management = { url = "https://apim.example.com/management", token = "env:GRAVITEE_API" }
+
 [connections.payments]
 regions = ["eu-west-1", "eu-west-2"]
 stages = ["prod", "live-*"]
@@ -56,13 +63,27 @@ fn fields(diff: &Diff) -> Vec<String> {
     let of = |changed: &Changed| -> Vec<String> {
         changed.fields.iter().map(|field| format!("{}: {field}", changed.name)).collect()
     };
-    diff.changed.iter().chain(&diff.targets.changed).flat_map(of).collect()
+    diff.changed.iter().chain(&diff.targets.changed).chain(&diff.integrations.changed).flat_map(of).collect()
 }
 
 #[test]
 fn each_key_that_differs_is_named_and_nothing_else() {
     for (from, to, expected) in [
         ("time = \"02:30\"", "time = \"03:30\"", "payments: auto_onboard.time"),
+        ("\"https://apim.example.com\"]", "\"https://apim.example.org\"]", "portal: gravitee.endpoints"),
+        ("\"env:GRAVITEE\"", "\"env:GRAVITEE_2\"", "portal: gravitee.token"),
+        ("\"one\"", "\"two\"", "portal: gravitee.integration_id"),
+        ("\"one\"", "\"one\"\nstages = [\"prod\"]", "portal: gravitee.stages"),
+        ("\"one\"", "\"one\"\nconnections = [\"payments\"]", "portal: gravitee.connections"),
+        ("\"one\"", "\"one\"\nsubscriptions = true", "portal: gravitee.subscriptions"),
+        ("\"one\"", "\"one\"\naccept_api_without_usage_plan = true", "portal: gravitee.accept_api_without_usage_plan"),
+        ("\"one\"", "\"one\"\nread_api_keys = true", "portal: gravitee.read_api_keys"),
+        ("\"one\"", "\"one\"\nheaders = { X = \"env:X\" }", "portal: gravitee.headers"),
+        ("\"one\"", "\"one\"\nca_file = \"ca.pem\"", "portal: gravitee.ca_file"),
+        ("\"one\"", "\"one\"\nidentity = \"{api_id}\"", "portal: gravitee.identity"),
+        ("\"one\"", "\"one\"\nproxy.url = \"http://proxy\"", "portal: gravitee.proxy"),
+        ("{ ping = \"4s\" }", "{ ping = \"3s\" }", "portal: gravitee.limits.ping"),
+        ("com/management\"", "com/management\", environment = \"other\"", "portal: gravitee.management.environment"),
         ("day = \"monday\"", "day = \"friday\"", "payments: auto_onboard.day"),
         ("Europe/London", "Europe/Paris", "payments: auto_onboard.timezone"),
         ("time = \"02:30\"", "time = \"02:30\"\nenabled = false", "payments: auto_onboard.enabled"),
@@ -144,8 +165,16 @@ fn connections_and_targets_are_counted_by_name() {
     let new =
         FILE.replace("connections.billing", "connections.invoices").replace("time = \"02:30\"", "time = \"03:30\"");
     let diff = diff(&config(FILE), &config(&new));
-    assert_eq!(diff.to_string(), "+1 ~1 -1 =0");
-    assert_eq!(diff.details(), "added invoices; changed payments (auto_onboard.time); removed billing");
+    assert_eq!(
+        diff.to_string(),
+        "+1 ~1 -1 =0, integrations +0 ~1 -0 =0",
+        "integrations without `connections` offer all of them"
+    );
+    assert_eq!(
+        diff.details(),
+        "added invoices; changed payments (auto_onboard.time); removed billing; \
+         changed integrations portal (gravitee.connections)"
+    );
     let target = written_as("[targets.specs.directory]", "[targets.documents.directory]");
     assert_eq!(
         target.to_string(),

@@ -9,7 +9,7 @@ pub(super) mod text;
 pub(super) mod time;
 
 use super::report::Complaint;
-use super::template::NameTemplate;
+use super::template::{IdentityTemplate, NameTemplate};
 
 /// A form of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +58,12 @@ pub(super) enum Format {
     HeaderName,
     /// The http or https URL of a service, to which paths are added.
     ServiceUrl,
+    /// Where a WebSocket server is.
+    EndpointUrl,
     /// A name with placeholders.
     NameTemplate,
+    /// What an API is called by, with placeholders.
+    IdentityTemplate,
     /// The name of an environment variable that a program may be given.
     Variable,
     /// A program's argument; it may be empty.
@@ -102,7 +106,9 @@ impl Format {
             Self::WebhookUrl => network::webhook_url(value).map(drop),
             Self::HeaderName => network::header_name(value),
             Self::ServiceUrl => network::service_url(value).map(drop),
+            Self::EndpointUrl => network::endpoint_url(value).map(drop),
             Self::NameTemplate => NameTemplate::parse(value).map(drop),
+            Self::IdentityTemplate => IdentityTemplate::parse(value).map(drop),
             Self::Variable => text::variable(value),
             Self::Argument => text::argument(value),
             Self::Author => text::author(value).map(drop),
@@ -113,7 +119,7 @@ impl Format {
 
     /// Whether the text itself must stay out of messages and its line out of excerpts: URLs and ids often carry a key.
     pub(super) fn is_delicate(self) -> bool {
-        matches!(self, Self::WebhookUrl | Self::ServiceUrl | Self::AccessKeyId | Self::ExternalId)
+        matches!(self, Self::WebhookUrl | Self::ServiceUrl | Self::EndpointUrl | Self::AccessKeyId | Self::ExternalId)
     }
 
     /// A regular expression for editors, where one says it simply; the check above is what counts.
@@ -129,6 +135,7 @@ impl Format {
             Self::WebhookUrl | Self::ServiceUrl => Some("^https?://"),
             Self::Author => Some("^[^<>]+ <[^<> ]+>$"),
             Self::EntityNamespace => Some("^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"),
+            Self::EndpointUrl => Some("^(http|ws)s?://"),
             _ => None,
         }
     }

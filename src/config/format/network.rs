@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use url::Url;
+use url::{Host, Url};
 
 use super::{Complaint, quoted};
 
@@ -44,18 +44,53 @@ pub(in crate::config) fn service_url(value: &str) -> Result<Url, Complaint> {
     Ok(url)
 }
 
-fn http_url(value: &str, like: &'static str, instead_of_user: &'static str) -> Result<Url, Complaint> {
-    if value.starts_with("env:") || value.starts_with("file:") {
-        return Err(Complaint::new("a URL stands in the file itself, not by reference").hint(like));
+/// Where a WebSocket server is. `ws` and `wss` mean what `http` and `https` do.
+pub(in crate::config) fn endpoint_url(value: &str) -> Result<Url, Complaint> {
+    const LIKE: &str = "write it whole, such as \"https://apim.example.com/integration-controller\"";
+    let url = url_of(value, LIKE)?;
+    if !matches!(url.scheme(), "http" | "https" | "ws" | "wss") {
+        return Err(Complaint::new("the URL is none of http, https, ws and wss").hint(LIKE));
     }
-    let url = Url::parse(value).map_err(|error| Complaint::new(format!("this is not a URL: {error}")).hint(like))?;
+    without_user(&url, "the server is given its token by reference")?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(Complaint::new("a path is added to this URL, so it can hold no \"?\" and no \"#\""));
+    }
+    Ok(url)
+}
+
+/// Whether what is sent to it can be read on the way: it is not encrypted, and not on this machine.
+pub(in crate::config) fn is_open(url: &Url) -> bool {
+    let is_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    !is_loopback && matches!(url.scheme(), "http" | "ws")
+}
+
+fn http_url(value: &str, like: &'static str, instead_of_user: &'static str) -> Result<Url, Complaint> {
+    let url = url_of(value, like)?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(Complaint::new("the URL is neither http nor https").hint(like));
     }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(Complaint::new("the URL holds a user or a password").hint(instead_of_user));
-    }
+    without_user(&url, instead_of_user)?;
     Ok(url)
+}
+
+fn url_of(value: &str, like: &'static str) -> Result<Url, Complaint> {
+    if value.starts_with("env:") || value.starts_with("file:") {
+        return Err(Complaint::new("a URL stands in the file itself, not by reference").hint(like));
+    }
+    Url::parse(value).map_err(|error| Complaint::new(format!("this is not a URL: {error}")).hint(like))
+}
+
+fn without_user(url: &Url, instead: &'static str) -> Result<(), Complaint> {
+    if url.username().is_empty() && url.password().is_none() {
+        Ok(())
+    } else {
+        Err(Complaint::new("the URL holds a user or a password").hint(instead))
+    }
 }
 
 /// Headers that the delivery itself sets.
@@ -114,6 +149,19 @@ mod tests {
             assert!(!format!("{complaint:?}").contains("hunter2"), "{bad}");
         }
         assert!(service_url("https://api.example.com/base").is_ok());
+    }
+
+    #[test]
+    fn an_endpoint_is_a_web_socket_servers_by_either_name() {
+        for good in ["https://apim/integration-controller", "http://management_api:8072", "ws://a", "wss://[::1]:1/b"] {
+            assert!(endpoint_url(good).is_ok(), "{good}");
+        }
+        for bad in ["hunter2", "ftp://hunter2", "https://hunter2@a/", "https://a/?hunter2", "env:HUNTER2", "wss://"] {
+            let complaint = endpoint_url(bad).unwrap_err();
+            assert!(!format!("{complaint:?}").contains("hunter2"), "{bad}");
+        }
+        let open = |url: &str| is_open(&endpoint_url(url).unwrap());
+        assert!(open("http://apim") && open("ws://10.0.0.1:8072") && !open("https://apim") && !open("ws://[::1]:1"));
     }
 
     #[test]

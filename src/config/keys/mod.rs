@@ -4,12 +4,14 @@
 
 mod connection;
 mod credentials;
+mod integrations;
 mod schedule;
 mod targets;
 
 use super::format::Format;
 use super::shape::{Key, Shape, Table};
 use connection::CONNECTION;
+use integrations::INTEGRATION;
 use targets::TARGET;
 
 pub(super) use schedule::{AUTO_ONBOARD, WEEKDAYS};
@@ -45,6 +47,11 @@ pub(super) static FILE: Table = Table {
             "connections",
             Shape::Named(&Shape::Table(&CONNECTION)),
             "What is looked at, each under a name of your choice.",
+        ),
+        Key::new(
+            "integrations",
+            Shape::Named(&Shape::OneOf(&INTEGRATION)),
+            "Servers that ask for APIs by themselves, each under a name of your choice.",
         ),
     ],
 };

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use url::{Host, Url};
-
-use crate::config::format::network::service_url;
+use crate::config::format::network::{is_open, service_url};
 use crate::config::read::Node;
 use crate::config::report::{Complaint, Report};
 use crate::config::template::NameTemplate;
@@ -19,7 +17,7 @@ const DEFAULT_IN_FLIGHT: usize = 4;
 pub(super) fn apisec(report: &mut Report<'_>, node: &Node<'_>, place: &Place) -> Option<TargetKind> {
     // Wrong ones read as absent, and have been reported.
     let url = service_url(node.text("url").unwrap_or(DEFAULT_URL)).ok()?;
-    if url.scheme() == "http" && !is_loopback(&url) {
+    if is_open(&url) {
         let complaint = Complaint::new("the token goes over the network unencrypted").hint("use https");
         report.warning(&node.span("url"), &node.path("url"), complaint);
     }
@@ -32,13 +30,4 @@ pub(super) fn apisec(report: &mut Report<'_>, node: &Node<'_>, place: &Place) ->
         timeout: node.duration("timeout").unwrap_or(DEFAULT_TIMEOUT),
         in_flight: node.integer("in_flight").and_then(|count| usize::try_from(count).ok()).unwrap_or(DEFAULT_IN_FLIGHT),
     }))
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
