@@ -2,6 +2,7 @@
 //!
 //! The AWS SDK reads its own (`AWS_ENDPOINT_URL`, `HTTPS_PROXY`, …); those do not pass through here.
 
+use std::collections::BTreeMap;
 use std::env::VarError;
 use std::ffi::OsString;
 
@@ -22,6 +23,20 @@ pub fn text(name: &str) -> Result<Option<String>, NotUnicode> {
 #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
 pub fn path(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The variables whose names are of a kind, with their values.
+///
+/// # Errors
+/// One of them holds bytes that are not UTF-8; they are not echoed.
+pub fn named(is_meant: impl Fn(&str) -> bool) -> Result<BTreeMap<String, String>, NotUnicode> {
+    let mut found = BTreeMap::new();
+    for (name, value) in std::env::vars_os() {
+        let Some(name) = name.to_str().filter(|name| is_meant(name)) else { continue };
+        let value = value.into_string().map_err(|_| NotUnicode { name: name.to_owned() })?;
+        found.insert(name.to_owned(), value);
+    }
+    Ok(found)
 }
 
 /// A variable that is set to something that is not text.
@@ -46,5 +61,6 @@ mod tests {
     fn a_set_variable_is_read() {
         assert!(text("PATH").unwrap().is_some_and(|value| !value.is_empty()));
         assert!(path("PATH").is_some());
+        assert_eq!(named(|name| name == "PATH").unwrap().keys().collect::<Vec<_>>(), ["PATH"]);
     }
 }

@@ -1,13 +1,14 @@
-//! Reads secrets where a reference points: `env:NAME` or `file:/path`.
+//! Reads secrets where a reference points: `env:NAME`, `file:/path`, or a key of a `gravitee.yml`.
 //!
 //! Nothing is kept: each call reads anew, so that a rotated secret is picked up without a restart. Errors name the
 //! variable or the file, never a value.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
+use crate::config::gravitee::{YamlError, yaml_properties};
 use crate::config::{SecretRef, Value};
 use crate::environment;
 
@@ -30,6 +31,22 @@ pub enum SecretError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// The file with the key is none.
+    #[error("{} cannot be read: {source}", file.display())]
+    NotYaml {
+        /// The file.
+        file: PathBuf,
+        /// Where it is wrong.
+        source: YamlError,
+    },
+    /// The file has no such key any more.
+    #[error("{} has no key {key}", file.display())]
+    NoKey {
+        /// The file.
+        file: PathBuf,
+        /// The key.
+        key: String,
     },
     /// There is nothing in it.
     #[error("{place} is empty")]
@@ -54,8 +71,11 @@ pub enum SecretError {
 pub fn resolve(reference: &SecretRef) -> Result<SecretString, SecretError> {
     let text = match reference {
         SecretRef::Env(name) => environment::text(name)?.ok_or_else(|| SecretError::Unset { name: name.clone() })?,
-        SecretRef::File(path) => {
-            std::fs::read_to_string(path).map_err(|source| SecretError::Unreadable { path: path.clone(), source })?
+        SecretRef::File(path) => read(path)?,
+        SecretRef::Property { file, key } => {
+            let mut values =
+                yaml_properties(&read(file)?).map_err(|source| SecretError::NotYaml { file: file.clone(), source })?;
+            values.remove(key).ok_or_else(|| SecretError::NoKey { file: file.clone(), key: key.clone() })?
         }
     };
     let place = place(reference);
@@ -69,12 +89,17 @@ pub fn resolve(reference: &SecretRef) -> Result<SecretString, SecretError> {
     }
 }
 
+fn read(path: &Path) -> Result<String, SecretError> {
+    std::fs::read_to_string(path).map_err(|source| SecretError::Unreadable { path: path.to_owned(), source })
+}
+
 /// Where a reference points, in words.
 #[must_use]
 pub fn place(reference: &SecretRef) -> String {
     match reference {
         SecretRef::Env(name) => format!("environment variable {name}"),
         SecretRef::File(path) => format!("secret file {}", path.display()),
+        SecretRef::Property { file, key } => format!("{key} in {}", file.display()),
     }
 }
 
@@ -136,6 +161,18 @@ mod tests {
         assert_eq!(resolve(&reference).unwrap().expose_secret(), "old");
         fs::write(folder.path().join("secret"), "new\n").unwrap();
         assert_eq!(resolve(&reference).unwrap().expose_secret(), "new");
+    }
+
+    #[test]
+    fn a_key_of_a_yaml_file_is_read_anew_each_time_and_named_where_it_is_gone() {
+        let (_folder, SecretRef::File(file)) = file_with(b"a:\n  - b: 'hunter2'\n") else { panic!("no file") };
+        let reference = SecretRef::Property { file: file.clone(), key: "a[0].b".to_owned() };
+        assert_eq!(resolve(&reference).unwrap().expose_secret(), "hunter2");
+        fs::write(&file, "a: hunter2\n").unwrap();
+        assert_eq!(resolve(&reference).unwrap_err().to_string(), format!("{} has no key a[0].b", file.display()));
+        fs::write(&file, "a: [hunter2\n").unwrap();
+        let error = resolve(&reference).unwrap_err().to_string();
+        assert!(error.contains("this is not YAML") && !error.contains("hunter2"), "{error}");
     }
 
     #[test]

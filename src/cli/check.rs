@@ -6,10 +6,10 @@ use std::io::Write;
 use serde_json::Value;
 
 use super::args::{Format, Global};
-use super::due;
 use super::exit::{Exit, Failure};
 use super::output::{Output, count, when};
 use super::setup::{self, Loaded};
+use super::{agent_settings, due, integrations};
 use crate::clock;
 use crate::config::{Config, Connection};
 use crate::registry::{Pause, Reader, Registry, RunFilter, RunRow};
@@ -19,7 +19,10 @@ use crate::zones::ZoneData;
 
 /// Validates the schedule file and lists its connections: when each is due next, and its last run where there is a registry.
 pub(super) fn check<W: Write>(global: &Global, next: u16, output: &mut Output<W>) -> Result<Exit, Failure> {
-    let loaded = setup::load(global)?;
+    let mut loaded = setup::load(global)?;
+    if loaded.agent.is_none() {
+        loaded.warnings.extend(agent_settings::overruled());
+    }
     let (zones, now) = (setup::zone_data(), clock::now());
     let connections = loaded.config.connections.values();
     let outlooks: Vec<Outlook> =
@@ -43,9 +46,12 @@ pub(super) fn check<W: Write>(global: &Global, next: u16, output: &mut Output<W>
             output.json(&documents(&loaded, &outlooks, &zones, &said))?;
         }
         Format::Text | Format::Csv => {
-            let Config { connections: all, targets, .. } = &*loaded.config;
-            let (all, targets) = (count(all.len(), "connection"), count(targets.len(), "target"));
-            output.line(&format!("{} is valid: {all}, {targets}", loaded.file.display()))?;
+            output.line(&headline(&loaded))?;
+            if loaded.agent.is_some() {
+                let registry = setup::registry_path(global, &loaded);
+                output.line(&format!("  {}", agent_settings::cost(&registry)))?;
+            }
+            integrations::list(&loaded.config, output)?;
             output.table(
                 &["CONNECTION", "CREDENTIALS", "REGIONS", "TARGETS", "SCHEDULE", "LAST RUN"],
                 connections.clone().map(|connection| row(connection, paused(connection), last(connection))),
@@ -54,6 +60,24 @@ pub(super) fn check<W: Write>(global: &Global, next: u16, output: &mut Output<W>
         }
     }
     Ok(Exit::Done)
+}
+
+fn headline(loaded: &Loaded) -> String {
+    let Config { connections, targets, integrations, .. } = &*loaded.config;
+    let mut counts = vec![count(connections.len(), "connection")];
+    if loaded.agent.is_none() {
+        counts.push(count(targets.len(), "target"));
+    }
+    if !integrations.is_empty() {
+        counts.push(count(integrations.len(), "integration"));
+    }
+    let counts = counts.join(", ");
+    match &loaded.agent {
+        Some(origin) => {
+            format!("there is no schedule file; the settings of Gravitee's agent ({origin}) are valid: {counts}")
+        }
+        None => format!("{} is valid: {counts}", loaded.file.display()),
+    }
 }
 
 /// What is told of each connection, in the order of the file's connections, which is that of `outlooks`.

@@ -96,6 +96,7 @@ impl Draft {
             file: self.file.name().to_owned(),
             warnings: Vec::new(),
             text: Text { text: self.text.clone(), hash: hash.clone() },
+            agent: None,
         };
         let registry = setup::registry_path(global, &loaded);
         after_edit::record_edit(&registry, self.file.name(), done, &hash);

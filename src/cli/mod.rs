@@ -3,6 +3,7 @@
 //! Results go to standard output and everything else to standard error. Nothing here decides about APIs.
 
 mod after_edit;
+mod agent_settings;
 mod approve;
 pub mod args;
 mod audit;
@@ -25,6 +26,7 @@ mod hosted;
 mod iam;
 mod ignore;
 mod instant;
+mod integrations;
 mod listing;
 mod logging;
 mod naming;

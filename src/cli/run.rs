@@ -53,16 +53,17 @@ pub(super) async fn run(global: &Global, asked: &args::Run, begun: Instant) -> R
             return Err(Failure::failed(cannot).hint("the folder of the registry must be writable"));
         }
     };
-    let Loaded { config, file, warnings, text } = loaded;
+    let Loaded { config, file, warnings, text, agent } = loaded;
     let aws = Aws::new(&config.network, &config.limits).await?;
     let socket = control::place(registry.path(), environment::path("RUNTIME_DIRECTORY").as_deref());
     let settings = Settings {
         config,
         file: std::path::absolute(&file).unwrap_or(file),
+        fixed: agent.is_some(),
         text,
         warnings,
         refused,
-        watch: watch_times()?,
+        watch: if agent.is_some() { None } else { watch_times()? },
         registry,
         lock,
         aws: Arc::new(aws),

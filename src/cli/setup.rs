@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::agent_settings;
 use super::args::Global;
 use super::exit::{Exit, Failure};
 use super::output::count;
@@ -32,6 +33,8 @@ pub(super) struct Loaded {
     pub(super) warnings: Vec<String>,
     /// The text that it was made from.
     pub(super) text: source::Text,
+    /// Where it came from, if not from a schedule file but from the settings of Gravitee's agent.
+    pub(super) agent: Option<agent_settings::Origin>,
 }
 
 impl Loaded {
@@ -39,7 +42,7 @@ impl Loaded {
     pub(super) fn new(file: PathBuf, loaded: source::Loaded) -> Self {
         let source::Loaded { config, warnings, text } = loaded;
         let warnings = warnings.iter().map(ToString::to_string).collect();
-        Self { config: Arc::new(config), file, warnings, text }
+        Self { config: Arc::new(config), file, warnings, text, agent: None }
     }
 
     /// Says what is suspicious in it.
@@ -59,7 +62,7 @@ pub(super) fn file(global: &Global) -> PathBuf {
     global.config.clone().or_else(found).unwrap_or_else(|| PathBuf::from(DEFAULT_FILES[0]))
 }
 
-/// Reads and checks the schedule file.
+/// Reads and checks the schedule file. Where there is none, the settings of Gravitee's agent count if there are any.
 ///
 /// # Errors
 /// It cannot be read, or it is not valid: then every mistake is in the message.
@@ -67,6 +70,9 @@ pub(super) fn load(global: &Global) -> Result<Loaded, Failure> {
     let file = file(global);
     match source::load(&file) {
         Ok(loaded) => Ok(Loaded::new(file, loaded)),
+        Err(fault @ Fault::Missing { .. }) => {
+            agent_settings::load()?.ok_or_else(|| refused(&fault, global.config.is_none()))
+        }
         Err(fault) => Err(refused(&fault, global.config.is_none())),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::agent_settings;
 use super::args::Global;
 use super::exit::Failure;
 use super::places;
@@ -28,13 +29,27 @@ impl Start {
         let file = setup::file(global);
         let fault = match source::load(&file) {
             Ok(loaded) => {
-                let loaded = Loaded::new(file, loaded);
+                let mut loaded = Loaded::new(file, loaded);
+                loaded.warnings.extend(agent_settings::overruled());
                 loaded.warn(global);
                 let registry = setup::registry_path(global, &loaded);
                 return Ok(Self { loaded, registry, refused: None });
             }
             Err(fault) => fault,
         };
+        if let Fault::Missing { .. } = fault
+            && let Some(loaded) = agent_settings::load()?
+        {
+            let registry = setup::registry_path(global, &loaded);
+            if let Some(origin) = &loaded.agent {
+                tracing::info!(
+                    "there is no schedule file, so the settings of Gravitee's agent count ({origin}); {}",
+                    agent_settings::cost(&registry)
+                );
+            }
+            loaded.warn(global);
+            return Ok(Self { loaded, registry, refused: None });
+        }
         let places = places::registries(global);
         let kept = places.iter().find(|place| source::last_good(place).exists());
         let failure = setup::refused(&fault, global.config.is_none());

@@ -11,6 +11,7 @@ mod check;
 pub mod diff;
 pub mod edit;
 mod format;
+pub mod gravitee;
 mod keys;
 pub mod model;
 pub mod pattern;

@@ -113,6 +113,13 @@ pub enum SecretRef {
     Env(String),
     /// `file:/path`, relative to the schedule file.
     File(PathBuf),
+    /// A key of a `gravitee.yml`, in which secrets stand literally. No schedule file can say it.
+    Property {
+        /// The YAML file.
+        file: PathBuf,
+        /// The key, such as `integration.providers[0].configuration.secretAccessKey`.
+        key: String,
+    },
 }
 
 /// A value that is no secret in itself and may stand in the file or be referred to.

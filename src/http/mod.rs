@@ -14,6 +14,7 @@ mod backend;
 mod catalog;
 mod health;
 mod metrics;
+mod node;
 mod openapi;
 mod query;
 mod routes;

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::backend::Backend;
+use super::node;
 use super::routes::{self, Site};
 
 /// Connections at one time; for further ones the longest silent give way, and where all are being answered they wait.
@@ -38,9 +39,10 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// The listener cannot be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {listen} for [http]: {}", reason(source))]
+#[error("cannot listen on {listen} for {purpose}: {}", reason(source))]
 pub struct BindError {
     listen: SocketAddr,
+    purpose: &'static str,
     source: io::Error,
 }
 
@@ -66,12 +68,24 @@ impl Server {
     /// # Errors
     /// The address is taken, not ours, or not allowed.
     pub async fn bind(listen: SocketAddr) -> Result<Self, BindError> {
+        Self::bind_for(listen, "[http]").await
+    }
+
+    /// The same for [`Server::serve_node`].
+    ///
+    /// # Errors
+    /// As [`Server::bind`].
+    pub async fn bind_node(listen: SocketAddr) -> Result<Self, BindError> {
+        Self::bind_for(listen, "/_node/health").await
+    }
+
+    async fn bind_for(listen: SocketAddr, purpose: &'static str) -> Result<Self, BindError> {
         let opened = async {
             let listener = TcpListener::bind(listen).await?;
             let local = listener.local_addr()?;
             Ok(Self { listener, local })
         };
-        opened.await.map_err(|source| BindError { listen, source })
+        opened.await.map_err(|source| BindError { listen, purpose, source })
     }
 
     /// Where it listens, with the port that the system chose if it was to choose one.
@@ -83,6 +97,16 @@ impl Server {
     /// Answers until `cancel`; what is being answered then is brought to its end, for a short while.
     pub async fn serve(self, backend: Arc<dyn Backend>, cancel: CancellationToken) {
         let router = routes::router(Site::new(backend, self.local));
+        self.answer(router, cancel).await;
+    }
+
+    /// Answers `/_node/health` alone, until `cancel`.
+    pub async fn serve_node(self, backend: Arc<dyn Backend>, cancel: CancellationToken) {
+        let router = node::router(Site::new(backend, self.local));
+        self.answer(router, cancel).await;
+    }
+
+    async fn answer(self, router: Router, cancel: CancellationToken) {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         let mut seats = Seats::default();
         let open = TaskTracker::new();

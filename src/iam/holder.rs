@@ -142,5 +142,6 @@ pub(super) fn reference(place: &SecretRef) -> String {
     match place {
         SecretRef::Env(name) => format!("env:{name}"),
         SecretRef::File(path) => format!("file:{}", path.display()),
+        SecretRef::Property { file, key } => format!("{key} in {}", file.display()),
     }
 }

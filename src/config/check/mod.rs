@@ -12,6 +12,9 @@ mod targets;
 
 use std::collections::BTreeMap;
 
+pub(super) use integrations::own_header;
+pub(super) use service::DEFAULT_KEEP_RUNS;
+
 use super::read::Node;
 use super::report::{Complaint, Report};
 use super::{Config, Place};

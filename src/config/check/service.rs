@@ -13,7 +13,8 @@ const AWS_REQUESTS_PER_SECOND: f64 = 10.0;
 /// AWS's own burst for it.
 const AWS_BURST: i64 = 40;
 
-const DEFAULT_KEEP_RUNS: Duration = Duration::from_hours(400 * 24);
+/// How long run details are kept where nobody says otherwise.
+pub(in crate::config) const DEFAULT_KEEP_RUNS: Duration = Duration::from_hours(400 * 24);
 
 pub(super) fn registry(file: &Node<'_>, place: &Place) -> RegistryConfig {
     let node = file.table("registry");

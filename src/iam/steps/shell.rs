@@ -23,6 +23,8 @@ fn value_of(place: &SecretRef) -> String {
     match place {
         SecretRef::Env(name) => format!("\"${name}\""),
         SecretRef::File(path) => format!("\"$(cat {})\"", word(&path.display().to_string())),
+        // No shell reads YAML: a person puts it there.
+        SecretRef::Property { .. } => word(&reference(place)),
     }
 }
 

@@ -66,6 +66,8 @@ pub struct Settings {
     pub config: Arc<Config>,
     /// Where it is, from the root: clients stand elsewhere.
     pub file: PathBuf,
+    /// Whether there is no such file, and all that it would say was settled at the start.
+    pub fixed: bool,
     /// The text that it was made from.
     pub text: Text,
     /// What is suspicious in it, as it is shown.
@@ -102,7 +104,7 @@ pub enum ServeError {
     /// The registry refused what a start needs.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// `[http]` cannot listen.
+    /// `[http]`, or what stands in for Gravitee's own agent, cannot listen.
     #[error(transparent)]
     Http(#[from] crate::http::BindError),
     /// The alarm could not be set up.
@@ -296,6 +298,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
     let Settings {
         config,
         file,
+        fixed,
         text,
         warnings,
         refused,
@@ -316,6 +319,10 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         Some(http) => Some((Server::bind(http.listen).await?, zones.anew())),
         None => None,
     };
+    let node = match &config.node {
+        Some(node) => Some((Server::bind_node(node.listen).await?, zones.anew())),
+        None => None,
+    };
     let (mail, mailbox) = mpsc::channel(16);
     let status = Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -331,6 +338,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         config: Arc::clone(&config),
         text,
         warnings,
+        fixed,
     };
     let (mut reloader, reloads) = reload::prepare(followed, clock, watch.unwrap_or_default().settle);
     if let Some(fault) = &refused {
@@ -367,6 +375,15 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         }
         None => None,
     };
+    let node = match node {
+        Some((server, zones)) => {
+            let opened = service.clone();
+            let desk = book::away(move || Desk::open(opened, zones)).await?;
+            let end = CancellationToken::new();
+            Some((tokio::spawn(server.serve_node(Arc::new(desk), end.clone())), end))
+        }
+        None => None,
+    };
     if let Err(error) = lock.set_file(service.file()) {
         tracing::warn!("the lock cannot tell which file the worker follows: {error}");
     }
@@ -385,7 +402,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         tz_version = told.tz_version,
         armed_after_ms = u64::try_from(armed_after.as_millis()).unwrap_or(u64::MAX),
         "following {}",
-        told.file.display(),
+        if fixed { "what was set at the start".to_owned() } else { told.file.display().to_string() },
     );
     service.0.lanes.follow(&service.config());
     tokio::spawn(export_leftovers(service.clone()));
@@ -398,7 +415,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         let _ = clients.await;
     }
     following.await;
-    if let Some((serving, end)) = http {
+    for (serving, end) in http.into_iter().chain(node) {
         end.cancel();
         let _ended = serving.await;
     }

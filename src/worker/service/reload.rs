@@ -34,6 +34,9 @@ const READS_AT_MOST: usize = 20;
 /// How many mistakes a log line holds.
 const LOGGED_AT_MOST: usize = 10;
 
+/// Why nothing is reloaded where there is no file.
+const FIXED: &str = "there is no schedule file; what is in force was set when the worker began, so restart it";
+
 /// Takes a new schedule file over: the one moment in which a reload changes anything.
 pub trait Swap: Send + Sync + 'static {
     /// Makes `new` the file in force, whole or not at all. `diff` says what it says otherwise.
@@ -65,6 +68,8 @@ pub struct Followed {
     pub text: Text,
     /// What is suspicious in it.
     pub warnings: Vec<String>,
+    /// Whether there is no such file, and what is in force was settled at the start.
+    pub fixed: bool,
 }
 
 /// A reload task that has yet to learn what it swaps. The queue is open already.
@@ -188,7 +193,9 @@ impl<S: Swap> Reloader<S> {
     /// Reloads whenever it is asked to, until `cancel`; a reload that has begun is finished.
     pub async fn run(mut self, cancel: CancellationToken) {
         let text = std::mem::replace(&mut self.followed.text, Text { text: String::new(), hash: String::new() });
-        self.keep(text).await;
+        if !self.followed.fixed {
+            self.keep(text).await;
+        }
         loop {
             let first = tokio::select! {
                 biased;
@@ -249,6 +256,10 @@ impl<S: Swap> Reloader<S> {
     }
 
     async fn reload(&mut self, asked: &Asked, stop: &CancellationToken) -> ReloadReport {
+        if self.followed.fixed {
+            tracing::info!(trigger = asked.trigger.as_str(), "nothing is reloaded: {FIXED}");
+            return ReloadReport { result: ReloadResult::Rejected, errors: vec![FIXED.to_owned()], ..self.unchanged() };
+        }
         let read = if asked.trigger.is_asked() { self.read().await } else { self.read_settled().await };
         let Some(read) = read else { return self.unchanged() };
         let seen = Seen::of(&read);

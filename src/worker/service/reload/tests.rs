@@ -75,7 +75,8 @@ impl World {
         let Loaded { config, text: read, .. } = source::load(&file).unwrap();
         fs::write(&file, text).unwrap();
         let registry = folder.path().join("aboard.db");
-        let followed = Followed { file, registry, config: Arc::new(config), text: read, warnings: Vec::new() };
+        let followed =
+            Followed { file, registry, config: Arc::new(config), text: read, warnings: Vec::new(), fixed: false };
         let dispatcher = Arc::new(Dispatcher {
             taken: Mutex::default(),
             begun: AtomicUsize::new(0),
