@@ -80,8 +80,21 @@ impl AwsError {
         Self::new(400, "BadRequestException", message)
     }
 
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+        Self::new(409, "ConflictException", message)
+    }
+
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::new(404, "NotFoundException", message)
+    }
+
+    /// What no policy of the caller allows.
+    pub(crate) fn denied(caller_arn: &str, action: &str, resource: &str) -> Self {
+        let message = format!(
+            "User: {caller_arn} is not authorized to perform: {action} on resource: {resource} because no \
+             identity-based policy allows the {action} action"
+        );
+        Self::new(403, "AccessDeniedException", message)
     }
 
     /// A key that AWS does not know, and the answer of a region that is switched off for the account.

@@ -135,7 +135,7 @@ impl Fault {
         self
     }
 
-    /// Only calls about the API with this id, the domain with this name, or the role with this ARN.
+    /// Only calls about the API, usage plan or key with this id, the domain with this name, or the role with this ARN.
     #[must_use]
     pub fn about(mut self, id: impl Into<String>) -> Self {
         self.about = Some(id.into());
@@ -205,14 +205,7 @@ impl Failure {
         let action = route.operation.iam_action();
         let resource = resource(request, route);
         let error = match self {
-            Self::AccessDenied => AwsError::new(
-                403,
-                "AccessDeniedException",
-                format!(
-                    "User: {caller_arn} is not authorized to perform: {action} on resource: {resource} because no \
-                     identity-based policy allows the {action} action"
-                ),
-            ),
+            Self::AccessDenied => AwsError::denied(caller_arn, &action, &resource),
             Self::AccessDeniedByScp => AwsError::new(
                 403,
                 "AccessDeniedException",
@@ -292,12 +285,12 @@ impl Failure {
     }
 }
 
-fn resource(request: &Request, route: &Route) -> String {
-    let path = request.path.split('?').next().unwrap_or_default();
+/// The ARN of what a call is about, as denials name it.
+pub(crate) fn resource(request: &Request, route: &Route) -> String {
     match route.operation.service() {
-        // ARNs of API Gateway have no account, and those of v2 do not say v2.
+        // ARNs of API Gateway have no account.
         Service::Rest | Service::Http => {
-            format!("arn:aws:apigateway:{}::{}", request.region, path.strip_prefix("/v2").unwrap_or(path))
+            format!("arn:aws:apigateway:{}::{}", request.region, request.gateway_path())
         }
         Service::Sts => request.parameter("RoleArn").unwrap_or("*").to_owned(),
         Service::Organizations | Service::Account => "*".to_owned(),

@@ -1,4 +1,4 @@
-//! A loopback stand-in for the AWS read calls that aboard makes.
+//! A loopback stand-in for the AWS calls that aboard makes.
 //!
 //! A [`World`] says what exists: accounts, users, roles, APIs, domains, and what goes wrong. A [`Simulator`] serves it on
 //! a loopback port, in AWS's wire forms, from a thread of its own, and counts what it is asked. It knows nothing of
@@ -39,8 +39,9 @@ pub use operation::{Operation, Service};
 pub use simulator::Simulator;
 pub use throttle::{Per, Throttle};
 pub use world::{
-    Account, AccountFields, AccountState, Deployment, DeploymentStatus, Domain, EndpointType, Fleet, HttpApi,
-    HttpStage, Mapping, Moment, Protocol, Region, RestApi, RestStage, Role, RoutingRule, UsagePlan, User, World,
+    Account, AccountFields, AccountState, ApiKey, Deployment, DeploymentStatus, Domain, EndpointType, Fleet, HttpApi,
+    HttpStage, Mapping, Moment, Policy, Protocol, Region, RestApi, RestStage, Role, RoutingRule, UsagePlan, User,
+    World,
 };
 
 #[cfg(doctest)]

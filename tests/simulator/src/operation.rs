@@ -55,7 +55,13 @@ pub enum Operation {
     GetExport,
     RestGetDomainNames,
     GetBasePathMappings,
+    GetResources,
     GetUsagePlans,
+    CreateUsagePlanKey,
+    GetApiKeys,
+    GetApiKey,
+    CreateApiKey,
+    DeleteApiKey,
     GetApis,
     GetApi,
     HttpGetStages,
@@ -83,7 +89,13 @@ impl Operation {
             | Self::GetExport
             | Self::RestGetDomainNames
             | Self::GetBasePathMappings
-            | Self::GetUsagePlans => Service::Rest,
+            | Self::GetResources
+            | Self::GetUsagePlans
+            | Self::CreateUsagePlanKey
+            | Self::GetApiKeys
+            | Self::GetApiKey
+            | Self::CreateApiKey
+            | Self::DeleteApiKey => Service::Rest,
             Self::GetApis
             | Self::GetApi
             | Self::HttpGetStages
@@ -113,7 +125,13 @@ impl Operation {
             Self::GetExport => "GetExport",
             Self::RestGetDomainNames | Self::HttpGetDomainNames => "GetDomainNames",
             Self::GetBasePathMappings => "GetBasePathMappings",
+            Self::GetResources => "GetResources",
             Self::GetUsagePlans => "GetUsagePlans",
+            Self::CreateUsagePlanKey => "CreateUsagePlanKey",
+            Self::GetApiKeys => "GetApiKeys",
+            Self::GetApiKey => "GetApiKey",
+            Self::CreateApiKey => "CreateApiKey",
+            Self::DeleteApiKey => "DeleteApiKey",
             Self::GetApis => "GetApis",
             Self::GetApi => "GetApi",
             Self::GetRoutes => "GetRoutes",
@@ -123,12 +141,21 @@ impl Operation {
         }
     }
 
-    /// The IAM action that permits the operation; all of API Gateway's reads but routing rules are one action.
+    /// The IAM action that permits the operation; API Gateway's are the HTTP methods, but for routing rules.
     pub(crate) fn iam_action(self) -> String {
         match self.service() {
             _ if self == Self::ListRoutingRules => "apigateway:ListRoutingRules".to_owned(),
-            Service::Rest | Service::Http => "apigateway:GET".to_owned(),
+            Service::Rest | Service::Http => format!("apigateway:{}", self.gateway_method()),
             other => format!("{}:{}", other.as_str(), self.name()),
+        }
+    }
+
+    /// The HTTP method of an API Gateway call.
+    fn gateway_method(self) -> &'static str {
+        match self {
+            Self::CreateApiKey | Self::CreateUsagePlanKey => "POST",
+            Self::DeleteApiKey => "DELETE",
+            _ => "GET",
         }
     }
 }
@@ -144,7 +171,7 @@ impl fmt::Display for Operation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) operation: Operation,
-    /// API id, domain name or role ARN; empty where the operation lists the top level.
+    /// API id, domain name, usage plan id, key id or role ARN; empty where the operation lists the top level.
     pub(crate) parent: String,
     /// Stage name or deployment id; empty where the operation lists the children.
     pub(crate) child: String,
@@ -168,7 +195,13 @@ pub(crate) fn of_path(method: &str, segments: &[String]) -> Option<Route> {
         }
         ("GET", ["domainnames"]) => route(Operation::RestGetDomainNames, "", ""),
         ("GET", ["domainnames", domain, "basepathmappings"]) => route(Operation::GetBasePathMappings, domain, ""),
+        ("GET", ["restapis", api, "resources"]) => route(Operation::GetResources, api, ""),
         ("GET", ["usageplans"]) => route(Operation::GetUsagePlans, "", ""),
+        ("POST", ["usageplans", plan, "keys"]) => route(Operation::CreateUsagePlanKey, plan, ""),
+        ("GET", ["apikeys"]) => route(Operation::GetApiKeys, "", ""),
+        ("POST", ["apikeys"]) => route(Operation::CreateApiKey, "", ""),
+        ("GET", ["apikeys", key]) => route(Operation::GetApiKey, key, ""),
+        ("DELETE", ["apikeys", key]) => route(Operation::DeleteApiKey, key, ""),
         ("GET", ["v2", "apis"]) => route(Operation::GetApis, "", ""),
         ("GET", ["v2", "apis", api]) => route(Operation::GetApi, api, ""),
         ("GET", ["v2", "apis", api, "stages"]) => route(Operation::HttpGetStages, api, ""),

@@ -39,7 +39,13 @@ impl Request {
         self.parameters.get(name).map(String::as_str)
     }
 
-    /// The API id or domain name in the path; empty where there is none.
+    /// The path as ARNs of API Gateway have it: without its query, and v2's without `/v2`.
+    pub(crate) fn gateway_path(&self) -> &str {
+        let path = self.path.split('?').next().unwrap_or_default();
+        path.strip_prefix("/v2").unwrap_or(path)
+    }
+
+    /// The id or domain name in the path; empty where there is none.
     pub(crate) fn parent(&self) -> &str {
         self.route.as_ref().map_or("", |route| route.parent.as_str())
     }

@@ -137,6 +137,10 @@ impl State {
         if regional && self.world.is_disabled(&caller.account, &request.region) {
             return Err(AwsError::unknown_key());
         }
+        let action = route.operation.iam_action();
+        if service.is_api_gateway() && !self.world.permits(&caller.arn, &action, request.gateway_path()) {
+            return Err(AwsError::denied(&caller.arn, &action, &fault::resource(request, route)));
+        }
         services::operate(self, caller, request, route.operation)
     }
 }

@@ -4,8 +4,10 @@ mod account;
 mod domains;
 mod http;
 mod organizations;
+mod resources;
 mod rest;
 mod sts;
+mod usage_plans;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
@@ -32,6 +34,9 @@ pub(crate) fn operate(
         _ => {
             let partition = state.world.partition.clone();
             let region = state.world.region(&caller.account, &request.region);
+            if usage_plans::has(operation) {
+                return usage_plans::operate(region, request, operation);
+            }
             let place = Place { partition: &partition, account: &caller.account, name: &request.region, region };
             match operation {
                 Op::RestGetDomainNames | Op::GetBasePathMappings => domains::v1(&place, request, operation),

@@ -1,31 +1,23 @@
-//! API Gateway v1: REST APIs, stages, deployments, exports, usage plans.
+//! API Gateway v1: REST APIs, stages, deployments, exports.
 
 use serde_json::{Value, json};
 
-use super::{Place, default_specification, epoch, v1_page, without_nulls};
+use super::{Place, default_specification, epoch, resources, v1_page, without_nulls};
 use crate::answer::{Answer, AwsError, Page, Reply};
 use crate::operation::{Operation, Service};
 use crate::paging::Cursor;
 use crate::request::Request;
-use crate::world::{Deployment, RestApi, RestStage, UsagePlan, derived_id};
+use crate::world::{Deployment, RestApi, RestStage, derived_id};
 
 pub(super) fn operate(place: &Place<'_>, request: &Request, operation: Operation) -> Result<Reply, AwsError> {
-    match operation {
-        Operation::GetRestApis => {
-            let (apis, next) = Cursor::of(request)?.page_of_map(&place.region.rest);
-            Ok(v1_page(apis.into_iter().map(api_json).collect(), next))
-        }
-        Operation::GetUsagePlans => {
-            let (plans, next) = Cursor::of(request)?.page_of_map(&place.region.usage_plans);
-            Ok(v1_page(plans.into_iter().map(usage_plan_json).collect(), next))
-        }
-        _ => {
-            let api = place.region.rest.get(request.parent()).ok_or_else(|| {
-                AwsError::not_found(format!("Invalid API identifier specified {}:{}", place.account, request.parent()))
-            })?;
-            of_api(api, request, operation)
-        }
+    if operation == Operation::GetRestApis {
+        let (apis, next) = Cursor::of(request)?.page_of_map(&place.region.rest);
+        return Ok(v1_page(apis.into_iter().map(api_json).collect(), next));
     }
+    let api = place.region.rest.get(request.parent()).ok_or_else(|| {
+        AwsError::not_found(format!("Invalid API identifier specified {}:{}", place.account, request.parent()))
+    })?;
+    of_api(api, request, operation)
 }
 
 fn of_api(api: &RestApi, request: &Request, operation: Operation) -> Result<Reply, AwsError> {
@@ -46,6 +38,7 @@ fn of_api(api: &RestApi, request: &Request, operation: Operation) -> Result<Repl
                 deployment.ok_or_else(|| AwsError::not_found("Invalid Deployment identifier specified"))?;
             Ok(Reply::Document(Answer::json(Service::Rest, &deployment_json(deployment))))
         }
+        Operation::GetResources => resources::list(api, request),
         Operation::GetExport => export(api, request.child()).map(Reply::Document),
         _ => Ok(Reply::Document(Answer::json(Service::Rest, &api_json(api)))),
     }
@@ -102,9 +95,4 @@ fn stage_json(stage: &RestStage) -> Value {
 
 fn deployment_json(deployment: &Deployment) -> Value {
     json!({"id": deployment.id, "createdDate": epoch(Some(deployment.created))})
-}
-
-fn usage_plan_json(plan: &UsagePlan) -> Value {
-    let stages: Vec<Value> = plan.stages.iter().map(|(api, stage)| json!({"apiId": api, "stage": stage})).collect();
-    json!({"id": plan.id, "name": plan.name, "apiStages": stages})
 }

@@ -139,27 +139,3 @@ impl RoutingRule {
         self
     }
 }
-
-/// A usage plan and the API stages that it covers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "AWS's own member names")]
-pub struct UsagePlan {
-    pub id: String,
-    pub name: String,
-    /// API id and stage name.
-    pub stages: Vec<(String, String)>,
-}
-
-impl UsagePlan {
-    /// A plan that covers nothing yet.
-    pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { id: id.into(), name: name.into(), stages: Vec::new() }
-    }
-
-    /// Covers a stage.
-    #[must_use]
-    pub fn stage(mut self, api: impl Into<String>, stage: impl Into<String>) -> Self {
-        self.stages.push((api.into(), stage.into()));
-        self
-    }
-}

@@ -116,6 +116,13 @@ impl User {
         Self { access_key: access_key.into(), account: account.into(), name: "aboard".to_owned(), session_token: None }
     }
 
+    /// The user's name, as its ARN has it.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
     /// The session token that requests must carry.
     #[must_use]
     pub fn session_token(mut self, token: impl Into<String>) -> Self {

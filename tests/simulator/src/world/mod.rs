@@ -7,8 +7,10 @@ mod domain;
 mod fleet;
 mod http;
 mod identity;
+mod policy;
 mod region;
 mod rest;
+mod usage_plan;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -17,13 +19,15 @@ use chrono::{DateTime, Utc};
 
 pub use derive::Moment;
 pub(crate) use derive::id as derived_id;
-pub use domain::{Domain, Mapping, RoutingRule, UsagePlan};
+pub use domain::{Domain, Mapping, RoutingRule};
 pub use fleet::Fleet;
 pub use http::{HttpApi, HttpStage, Protocol};
 pub use identity::{Account, AccountFields, AccountState, Role, User};
 pub(crate) use identity::{Identities, Organization, split_role_arn};
+pub use policy::Policy;
 pub use region::Region;
 pub use rest::{RestApi, RestStage};
+pub use usage_plan::{ApiKey, UsagePlan};
 
 use crate::fault::Fault;
 use crate::throttle::Throttle;
@@ -118,6 +122,7 @@ pub struct World {
     pub(crate) latency: Duration,
     pub(crate) throttle: Option<Throttle>,
     pub(crate) session_length: Option<Duration>,
+    pub(crate) policies: Vec<Policy>,
     pub(crate) faults: Vec<Fault>,
     /// By account, then region.
     regions: HashMap<String, BTreeMap<String, Region>>,
@@ -144,6 +149,7 @@ impl World {
             latency: Duration::ZERO,
             throttle: None,
             session_length: None,
+            policies: Vec::new(),
             faults: Vec::new(),
             regions: HashMap::new(),
         }
@@ -302,6 +308,13 @@ impl World {
         self
     }
 
+    /// Says what principals may do at API Gateway; several that concern one add up.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policies.push(policy);
+        self
+    }
+
     /// Adds something that goes wrong.
     #[must_use]
     pub fn fault(mut self, fault: Fault) -> Self {
@@ -391,6 +404,12 @@ impl World {
     /// From now on nothing goes wrong.
     pub fn clear_faults(&mut self) {
         self.faults.clear();
+    }
+
+    /// Whether a principal may do this at API Gateway.
+    pub(crate) fn permits(&self, arn: &str, action: &str, path: &str) -> bool {
+        let mut policies = self.policies.iter().filter(|policy| policy.concerns(arn)).peekable();
+        policies.peek().is_none() || policies.any(|policy| policy.allows(action, path))
     }
 
     /// Whether a region is switched off for an account.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Domain, HttpApi, RestApi, UsagePlan, derive};
+use super::{ApiKey, Domain, HttpApi, RestApi, UsagePlan, derive};
 
 /// What one account has in one region. Lists are answered in the order of ids.
 #[derive(Clone, Debug)]
@@ -14,6 +14,9 @@ pub struct Region {
     /// By name and `domainNameId`, the latter empty for all but private domains.
     pub(crate) domains: BTreeMap<(String, String), Domain>,
     pub(crate) usage_plans: BTreeMap<String, UsagePlan>,
+    pub(crate) api_keys: BTreeMap<String, ApiKey>,
+    /// Keys made so far, those gone again included: no id is given twice.
+    keys_made: u64,
 }
 
 impl Region {
@@ -25,6 +28,8 @@ impl Region {
             http: BTreeMap::new(),
             domains: BTreeMap::new(),
             usage_plans: BTreeMap::new(),
+            api_keys: BTreeMap::new(),
+            keys_made: 0,
         }
     }
 
@@ -58,6 +63,54 @@ impl Region {
     /// Adds a usage plan, in place of one with the same id.
     pub fn add_usage_plan(&mut self, plan: UsagePlan) {
         self.usage_plans.insert(plan.id.clone(), plan);
+    }
+
+    /// Removes a usage plan; its keys stay, in no plan. False where there is none.
+    pub fn remove_usage_plan(&mut self, id: &str) -> bool {
+        self.usage_plans.remove(id).is_some()
+    }
+
+    /// Changes a usage plan in place. Panics where there is none with this id.
+    pub fn edit_usage_plan<R>(&mut self, id: &str, change: impl FnOnce(&mut UsagePlan) -> R) -> R {
+        let Some(plan) = self.usage_plans.get_mut(id) else {
+            panic!("no usage plan {id} in {}/{}", self.account, self.name);
+        };
+        change(plan)
+    }
+
+    /// The API keys, by id, in a plan or not.
+    pub fn api_keys(&self) -> impl Iterator<Item = &ApiKey> {
+        self.api_keys.values()
+    }
+
+    /// The keys in a usage plan, in the order of their coming; none where there is no such plan.
+    pub fn keys_in_plan(&self, plan: &str) -> Vec<&ApiKey> {
+        let ids = self.usage_plans.get(plan).map(|plan| plan.keys.as_slice()).unwrap_or_default();
+        ids.iter().filter_map(|id| self.api_keys.get(id)).collect()
+    }
+
+    /// Adds a key, in no plan, and returns its id. Id and value are made where they are empty.
+    pub fn add_api_key(&mut self, mut key: ApiKey) -> String {
+        self.keys_made += 1;
+        let number = self.keys_made.to_string();
+        let parts = [self.account.as_str(), &self.name, "key", &number];
+        if key.id.is_empty() {
+            key.id = derive::id(10, &parts);
+        }
+        if key.value.is_empty() {
+            key.value = derive::id(40, &[&parts[..], &["value"]].concat());
+        }
+        let id = key.id.clone();
+        self.api_keys.insert(id.clone(), key);
+        id
+    }
+
+    /// Removes a key and takes it out of every plan. False where there is none.
+    pub fn remove_api_key(&mut self, id: &str) -> bool {
+        for plan in self.usage_plans.values_mut() {
+            plan.keys.retain(|known| known != id);
+        }
+        self.api_keys.remove(id).is_some()
     }
 
     /// Removes the API with this id, of whichever family. False where there is none.

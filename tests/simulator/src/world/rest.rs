@@ -27,6 +27,10 @@ pub struct RestApi {
     pub deployments: Vec<Deployment>,
     /// What `GetExport` answers; absent = a small `OpenAPI` 3.0 document, null = 400, not exportable.
     pub specification: Option<Value>,
+    /// Path, HTTP method and whether it needs an API key. None = one `GET` of a path made of the name.
+    pub methods: Vec<(String, String, bool)>,
+    /// Whether every method needs an API key, whatever it says itself.
+    pub every_method_needs_key: bool,
 }
 
 impl RestApi {
@@ -45,6 +49,8 @@ impl RestApi {
             stages: Vec::new(),
             deployments: Vec::new(),
             specification: None,
+            methods: Vec::new(),
+            every_method_needs_key: false,
         }
     }
 
@@ -123,6 +129,20 @@ impl RestApi {
     #[must_use]
     pub fn specification(mut self, document: Value) -> Self {
         self.specification = Some(document);
+        self
+    }
+
+    /// Adds a method, by path and HTTP method, that needs an API key or does not.
+    #[must_use]
+    pub fn method(mut self, path: impl Into<String>, method: impl Into<String>, needs_key: bool) -> Self {
+        self.methods.push((path.into(), method.into(), needs_key));
+        self
+    }
+
+    /// Has every method need an API key.
+    #[must_use]
+    pub fn needs_key(mut self) -> Self {
+        self.every_method_needs_key = true;
         self
     }
 

@@ -64,6 +64,12 @@ impl Client {
         self.send(&self.head("GET", path, "apigateway", ""), "")
     }
 
+    /// A call of API Gateway that changes something.
+    pub fn write(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.send(&self.head(method, path, "apigateway", ""), &body).expect("a whole answer")
+    }
+
     /// Several calls, one after the other on one connection.
     pub fn get_all(&self, paths: &[&str]) -> Vec<Answer> {
         let mut stream = self.connect();

@@ -1,8 +1,6 @@
 //! The wire forms of API Gateway's two families.
 
-use aboard_simulator::{
-    Deployment, DeploymentStatus, HttpApi, HttpStage, RestApi, RestStage, Simulator, UsagePlan, World,
-};
+use aboard_simulator::{Deployment, DeploymentStatus, HttpApi, HttpStage, RestApi, RestStage, Simulator, World};
 use serde_json::json;
 
 use crate::client::{Client, names};
@@ -106,7 +104,7 @@ fn what_does_not_exist_is_not_found_and_an_unknown_operation_is_counted() {
         assert_eq!((answer.status, answer.error_type()), (404, "NotFoundException"), "{path}");
     }
     assert_eq!(sim.counts().unknown, 0);
-    assert_eq!(client.get("/restapis/api/resources").status, 404);
+    assert_eq!(client.get("/restapis/api/models").status, 404);
     assert_eq!(sim.counts().unknown, 1);
 }
 
@@ -130,14 +128,6 @@ fn an_export_is_a_document_and_a_stage_name_may_be_escaped() {
     assert_eq!(v2("h2", "prod").error_type(), "BadRequestException");
     assert_eq!(v2("w1", "prod").error_type(), "BadRequestException");
     assert_eq!(names(&client.get("/v2/apis/w1/routes").json()["items"], "routeKey"), ["$connect"]);
-}
-
-#[test]
-fn a_usage_plan_names_its_stages() {
-    let (_sim, client) =
-        serve(|world| world.usage_plan(ACCOUNT, REGION, UsagePlan::new("p1", "gold").stage("r1", "prod")));
-    let plan = client.get("/usageplans?limit=500").json()["item"][0].clone();
-    assert_eq!(plan, json!({"id": "p1", "name": "gold", "apiStages": [{"apiId": "r1", "stage": "prod"}]}));
 }
 
 #[test]

@@ -8,3 +8,4 @@ mod gateway;
 mod identity;
 mod paging;
 mod standalone;
+mod usage_plans;
