@@ -219,6 +219,11 @@ impl Place {
         self.bucket.most_in_flight()
     }
 
+    /// Waits for the turn of a `GetResources`.
+    pub(super) async fn turn_of_resources(&self) {
+        self.bucket.turn_of_resources().await;
+    }
+
     /// Sends one request, once the bucket has room. A session that has ended is renewed once and the request repeated,
     /// so a listing goes on at the page where it was.
     pub(super) async fn ask<T, E, Send, Answer>(&self, ask: &Ask, send: Send) -> Result<T, Failure>

@@ -50,6 +50,11 @@ impl Ask {
         Self { call, action: "apigateway:GET", resource: resource.into(), account: "", family: Some(Family::Http) }
     }
 
+    /// A change of what belongs to REST APIs, by an action such as `apigateway:POST`.
+    pub(super) fn change(call: &'static str, action: &'static str, resource: impl Into<String>) -> Self {
+        Self { action, ..Self::rest(call, resource) }
+    }
+
     /// Mappings of a custom domain. A private one has an id, and is named with it and with the account.
     pub(super) fn base_path_mappings(domain: &str, private: Option<&str>) -> Self {
         let name = private.map_or_else(|| domain.to_owned(), |id| format!("{domain}+{id}"));

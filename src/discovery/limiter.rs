@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until};
 
+use super::pacing::{Pace, RESOURCES};
 use crate::config::{BucketScope, Limits};
 
 /// Most requests of one bucket that are on their way or waiting for a token.
@@ -108,6 +109,7 @@ pub(super) struct Bucket {
     state: Mutex<State>,
     in_flight: Semaphore,
     most_in_flight: usize,
+    resources: Pace,
 }
 
 /// Leave for one attempt, to be held until it is answered or has failed.
@@ -161,6 +163,14 @@ impl Bucket {
             }),
             in_flight: Semaphore::new(most_in_flight),
             most_in_flight,
+            resources: Pace::new(RESOURCES),
+        }
+    }
+
+    /// Waits for the turn of a `GetResources`, of which AWS grants fewer; without a limit there is nothing to wait for.
+    pub(super) async fn turn_of_resources(&self) {
+        if self.rate.is_some() {
+            self.resources.turn().await;
         }
     }
 

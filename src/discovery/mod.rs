@@ -10,6 +10,7 @@
 
 mod account;
 mod address;
+mod api_keys;
 mod aws;
 mod central;
 mod classify;
@@ -19,25 +20,32 @@ mod domains;
 mod enabled;
 mod entrance;
 mod export;
+mod gateway;
 mod http;
 mod http_family;
 mod limiter;
 mod listed;
 mod look;
 mod organization;
+mod pacing;
 mod page;
 pub mod probe;
 mod progress;
+mod resources;
 mod rest;
 #[cfg(test)]
 mod testing;
+mod usage_plans;
 #[cfg(test)]
 mod wire_tests;
 
 pub use account::Account;
+pub use api_keys::{CreatedKey, NotCreated};
 pub use aws::{Aws, AwsSetupError};
 pub use dates::{DeploymentAsk, DeploymentDates, deployment_dates};
 pub use entrance::{Door, Entrance, Organization, enter};
 pub use export::{ExportFailure, Exporter};
+pub use gateway::{Gateway, ListedApi};
 pub use look::{Wanted, look};
 pub use progress::{Progress, Reading};
+pub use usage_plans::{Quota, Throttle, UsagePlan};
