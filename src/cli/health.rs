@@ -10,6 +10,7 @@ use super::client;
 use super::exit::{Exit, Failure};
 use super::fold;
 use super::output::{Output, count, when};
+use crate::worker::gravitee::IntegrationStatus;
 use crate::worker::service::{Phase, ReloadState, Status};
 
 /// A dispatcher that has not gone round for so long has stopped; it does every two seconds.
@@ -53,6 +54,7 @@ fn judge(status: &Status) -> (Exit, Vec<String>) {
     };
     reasons.extend(status.trouble.clone());
     reasons.extend(status.reload.iter().flat_map(ReloadState::degraded));
+    reasons.extend(status.integrations.iter().filter_map(IntegrationStatus::degraded));
     match stopped {
         Some(why) => {
             reasons.insert(0, why);
@@ -111,8 +113,24 @@ fn show<W: Write>(status: &Status, exit: Exit, reasons: &[String], output: &mut 
     if status.queued > 0 {
         output.line(&format!("  waiting for their turn: {}", count(status.queued, "run")))?;
     }
+    for integration in &status.integrations {
+        output.line(&format!("  {}", in_words(integration)))?;
+    }
     let steps = count(status.clock_steps, "clock step");
     output.line(&format!("  {steps}; zone data {} ({})", status.tz_version, status.tz_source))
+}
+
+/// How the connection of an integration is.
+fn in_words(integration: &IntegrationStatus) -> String {
+    let IntegrationStatus { name, state, since, endpoint, last_error, attempts, primary, .. } = integration;
+    let to = endpoint.as_ref().map(|endpoint| format!(" to {endpoint}")).unwrap_or_default();
+    let first = if *primary == Some(true) { ", primary" } else { "" };
+    let error = match (attempts, last_error) {
+        (0, Some(error)) => format!("; before that: {error}"),
+        (attempts, Some(error)) => format!("; {}: {error}", count(*attempts as usize, "failed attempt")),
+        (_, None) => String::new(),
+    };
+    format!("integration {name}: {state}{to}{first} since {}{error}", when(*since))
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! API keys: the only things that aboard makes and deletes in AWS, and only where subscriptions are switched on.
 //!
-//! Making one cannot be repeated safely: AWS takes any number of keys of one name (AWS API Gateway API Reference, `CreateApiKey`). So the
-//! SDK's retries are off there, and what was refused for coming too fast, which made nothing, is repeated here.
+//! Making one cannot be repeated safely: AWS takes any number of keys of one name (AWS API Gateway API Reference, `CreateApiKey`). Nor can
+//! putting one into a plan, where a conflict must mean that it is not in there. So the SDK's retries are off for both, and what was refused
+//! for coming too fast, which changed nothing, is repeated here.
 
 use std::time::Duration;
 
@@ -45,9 +46,8 @@ impl Gateway {
     pub async fn create_api_key(&self, name: &str, description: &str) -> Result<CreatedKey, NotCreated> {
         let ask = Ask::change("CreateApiKey", "apigateway:POST", "/apikeys");
         let send = |clients: &super::account::Clients| {
-            let once = aws_sdk_apigateway::config::Config::builder().retry_config(RetryConfig::disabled());
             let request = clients.rest.create_api_key().name(name).description(description).enabled(true);
-            request.customize().config_override(once).send()
+            request.customize().config_override(once()).send()
         };
         let answer = loop {
             match self.place.ask(&ask, send).await {
@@ -69,21 +69,22 @@ impl Gateway {
         }
     }
 
-    /// Puts a key into a usage plan; one that is in it is left there.
+    /// Puts a key into a usage plan.
     ///
     /// # Errors
-    /// AWS refused, or did not answer.
+    /// AWS refused, or did not answer: it may be in there all the same.
     pub async fn attach_api_key(&self, usage_plan_id: &str, key_id: &str) -> Result<(), Trouble> {
         let ask = Ask::change("CreateUsagePlanKey", "apigateway:POST", format!("/usageplans/{usage_plan_id}/keys"));
         let send = |clients: &super::account::Clients| {
             let request = clients.rest.create_usage_plan_key().usage_plan_id(usage_plan_id);
-            request.key_id(key_id).key_type("API_KEY").send()
+            request.key_id(key_id).key_type("API_KEY").customize().config_override(once()).send()
         };
-        match self.place.ask(&ask, send).await {
-            Ok(_) => Ok(()),
-            // The SDK may have sent it twice.
-            Err(failure) if failure.status == Some(409) => Ok(()),
-            Err(failure) => Err(self.place.trouble(&failure).await),
+        loop {
+            match self.place.ask(&ask, send).await {
+                Ok(_) => return Ok(()),
+                Err(failure) if failure.kind == Kind::Throttled => sleep(WAIT).await,
+                Err(failure) => return Err(self.place.trouble(&failure).await),
+            }
         }
     }
 
@@ -125,6 +126,10 @@ impl Gateway {
         let named = pages.items.into_iter().filter(|key| key.name.as_deref() == Some(name));
         Ok(named.filter_map(|key| filled(key.id)).collect())
     }
+}
+
+fn once() -> aws_sdk_apigateway::config::Builder {
+    aws_sdk_apigateway::Config::builder().retry_config(RetryConfig::disabled())
 }
 
 /// Whether nothing was sent at all.
@@ -181,14 +186,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_key_that_is_in_its_plan_or_gone_already_is_no_error() {
+    async fn a_key_that_is_gone_already_is_no_error_and_one_that_does_not_get_into_its_plan_is() {
         let (gateway, log) = gateway(|asked| match asked.path.as_str() {
-            "/usageplans/up1/keys" => Reply::error(409, "ConflictException", "already"),
+            "/usageplans/up1/keys" => Reply::json(r#"{"id":"k1"}"#).status(201),
+            "/usageplans/up2/keys" => Reply::error(409, "ConflictException", "in another plan of this stage"),
             "/apikeys/gone" => Reply::error(404, "NotFoundException", "Invalid API Key identifier specified"),
             _ => Reply::error(403, "AccessDeniedException", "no"),
         })
         .await;
         gateway.attach_api_key("up1", "k1").await.unwrap();
+        assert!(gateway.attach_api_key("up2", "k1").await.unwrap_err().cause.contains("another plan"));
         assert!(!gateway.delete_api_key("gone").await.unwrap());
         let denied = gateway.delete_api_key("k1").await.unwrap_err();
         assert_eq!(

@@ -29,6 +29,12 @@ pub(super) async fn connections(State(site): State<Arc<Site>>, uri: Uri) -> Resu
     Ok(answer::listing(site.ask(Kind::List, move |backend| backend.connections(&paging)).await??, &uri))
 }
 
+/// `GET /api/v1/integrations`.
+pub(super) async fn integrations(State(site): State<Arc<Site>>, uri: Uri) -> Result<Response, Problem> {
+    let paging = Query::of(&uri, &query::OF_INTEGRATIONS)?.paging()?;
+    Ok(answer::listing(site.ask(Kind::List, move |backend| backend.integrations(&paging)).await??, &uri))
+}
+
 /// `GET /api/v1/apis`.
 pub(super) async fn apis(State(site): State<Arc<Site>>, uri: Uri) -> Result<Response, Problem> {
     let wanted = Query::of(&uri, &query::OF_APIS)?.apis()?;

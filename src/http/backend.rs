@@ -30,6 +30,12 @@ pub trait Backend: Send + Sync + 'static {
     /// The cursor is none, or the registry cannot be read.
     fn connections(&self, paging: &Paging) -> Result<Listing, Refusal>;
 
+    /// The integrations by name, and how the connections to their servers are.
+    ///
+    /// # Errors
+    /// The cursor is none.
+    fn integrations(&self, paging: &Paging) -> Result<Listing, Refusal>;
+
     /// The document of `apis`.
     ///
     /// # Errors
@@ -282,6 +288,17 @@ pub struct Figures {
     pub deliveries: BTreeMap<(String, String), u64>,
     /// Whether each target of the file gets anything, by name; not where its receiver has switched it off.
     pub targets: BTreeMap<String, bool>,
+    /// The connections to servers that ask for APIs by themselves, by name.
+    pub integrations: BTreeMap<String, IntegrationFigures>,
+}
+
+/// What is measured of one integration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IntegrationFigures {
+    /// Whether its server is connected.
+    pub connected: bool,
+    /// Attempts to connect that failed since the last connection that lasted.
+    pub failed_attempts: u32,
 }
 
 /// How reloads of the schedule file went.

@@ -21,8 +21,8 @@ mod routes;
 mod server;
 
 pub use backend::{
-    ApisQuery, Backend, ConnectionFigures, CoverageQuery, DeliveriesQuery, Durations, Figures, Health, Listing, Paging,
-    PauseRequest, Refusal, RefusalKind, ReloadFigures, RunsQuery,
+    ApisQuery, Backend, ConnectionFigures, CoverageQuery, DeliveriesQuery, Durations, Figures, Health,
+    IntegrationFigures, Listing, Paging, PauseRequest, Refusal, RefusalKind, ReloadFigures, RunsQuery,
 };
 pub use openapi::document as openapi;
 pub use server::{BindError, Server};

@@ -19,6 +19,7 @@ pub(super) const MOST: usize = 1000;
 
 /// The parameters of each list.
 pub(super) const OF_CONNECTIONS: [&str; 2] = ["limit", "cursor"];
+pub(super) const OF_INTEGRATIONS: [&str; 2] = OF_CONNECTIONS;
 pub(super) const OF_APIS: [&str; 11] =
     ["connection", "state", "decision", "reason", "account", "region", "protocol", "name", "tag", "limit", "cursor"];
 pub(super) const OF_RUNS: [&str; 3] = ["connection", "limit", "cursor"];

@@ -107,12 +107,13 @@ impl Site {
 }
 
 /// Every route with its methods, for the document that describes the API.
-pub(super) const ROUTES: [(&str, &str); 14] = [
+pub(super) const ROUTES: [(&str, &str); 15] = [
     ("get", "/healthz"),
     ("get", "/readyz"),
     ("get", "/metrics"),
     ("get", "/api/v1/openapi.json"),
     ("get", "/api/v1/connections"),
+    ("get", "/api/v1/integrations"),
     ("post", "/api/v1/connections/{name}/pause"),
     ("post", "/api/v1/connections/{name}/resume"),
     ("get", "/api/v1/apis"),
@@ -132,6 +133,7 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/metrics", get(metrics::show))
         .route("/api/v1/openapi.json", get(openapi::show))
         .route("/api/v1/connections", get(api::connections))
+        .route("/api/v1/integrations", get(api::integrations))
         .route("/api/v1/connections/{name}/pause", post(api::pause))
         .route("/api/v1/connections/{name}/resume", post(api::resume))
         .route("/api/v1/apis", get(api::apis))

@@ -12,6 +12,7 @@ pub mod documents;
 mod ending;
 pub mod expected;
 mod exporting;
+pub mod gravitee;
 mod holding;
 mod looking;
 pub mod report;

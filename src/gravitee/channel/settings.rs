@@ -8,7 +8,7 @@ use super::endpoint::Endpoint;
 use crate::config::{SecretRef, Value};
 
 /// One connection's settings. References to secrets are resolved anew for each attempt to connect.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// What the log calls it.
     pub name: String,

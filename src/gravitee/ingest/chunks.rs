@@ -118,6 +118,12 @@ impl Chunks {
         Ok(full)
     }
 
+    /// What there is so far, for whoever must not wait longer; `None` where that is nothing.
+    #[must_use]
+    pub fn flush(&mut self) -> Option<Chunk> {
+        (self.count > 0).then(|| self.take(false))
+    }
+
     /// The last chunk, which ends the job.
     #[must_use]
     pub fn finish(mut self) -> Chunk {

@@ -156,6 +156,17 @@ fn registry(page: &mut Page<'_>, figures: &Figures) -> fmt::Result {
         "aboard_target_enabled",
         "0 where the target's receiver has switched it off (HTTP 410), else 1.",
         targets,
+    )?;
+    let integrations = || figures.integrations.iter().map(|(name, of)| ([("integration", name)], of));
+    page.gauges(
+        "aboard_integration_connected",
+        "1 while the server of the integration is connected, else 0.",
+        integrations().map(|(label, of)| (label, float(u64::from(of.connected)))),
+    )?;
+    page.gauges(
+        "aboard_integration_failed_attempts",
+        "Attempts to connect that failed since the last connection that lasted.",
+        integrations().map(|(label, of)| (label, f64::from(of.failed_attempts))),
     )
 }
 

@@ -56,6 +56,7 @@ async fn every_route_is_there_and_answers_what_is_described() {
 fn the_parameters_are_those_that_are_understood() {
     for (path, known) in [
         ("/api/v1/connections", &query::OF_CONNECTIONS[..]),
+        ("/api/v1/integrations", &query::OF_INTEGRATIONS),
         ("/api/v1/apis", &query::OF_APIS),
         ("/api/v1/runs", &query::OF_RUNS),
         ("/api/v1/coverage", &query::OF_COVERAGE),

@@ -96,6 +96,10 @@ impl Backend for Fake {
         Ok(self.note(format!("{paging:?}")))
     }
 
+    fn integrations(&self, paging: &Paging) -> Result<Listing, Refusal> {
+        Ok(self.note(format!("{paging:?}")))
+    }
+
     fn apis(&self, query: &ApisQuery) -> Result<Listing, Refusal> {
         Ok(self.note(format!("{query:?}")))
     }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::Site;
-use crate::http::{ConnectionFigures, Figures, ReloadFigures};
+use crate::http::{ConnectionFigures, Figures, IntegrationFigures, ReloadFigures};
 
 fn counts(of: &[(&str, u64)]) -> BTreeMap<String, u64> {
     of.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
@@ -51,6 +51,7 @@ fn figures() -> Figures {
         apis: counts(&[("onboarded", 12), ("gone", 0)]),
         deliveries: pairs(&[("catalog", "dead", 1)]),
         targets: [("catalog".to_owned(), false)].into(),
+        integrations: [("apim".to_owned(), IntegrationFigures { connected: true, failed_attempts: 3 })].into(),
         ..Figures::default()
     };
     figures.durations.observe(67.5);
@@ -79,6 +80,8 @@ async fn a_scrape_shows_every_figure_once() {
         "aboard_apis{state=\"onboarded\"} 12.0",
         "aboard_deliveries{target=\"catalog\",state=\"dead\"} 1.0",
         "aboard_target_enabled{target=\"catalog\"} 0.0",
+        "aboard_integration_connected{integration=\"apim\"} 1.0",
+        "aboard_integration_failed_attempts{integration=\"apim\"} 3.0",
         "aboard_schedule_enabled{connection=\"payments\"} 1.0",
         "aboard_schedule_enabled{connection=\"hand\"} 0.0",
         "aboard_schedule_paused{connection=\"hand\"} 1.0",

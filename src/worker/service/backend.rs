@@ -143,6 +143,14 @@ impl Backend for Desk {
         Ok(Listing { items: entries.collect::<Result<_, _>>().map_err(unreadable)?, next })
     }
 
+    fn integrations(&self, paging: &Paging) -> Result<Listing, Refusal> {
+        let after = paging.cursor.as_deref();
+        let list = self.service.status().integrations;
+        let list = list.into_iter().filter(|integration| after.is_none_or(|after| integration.name.as_str() > after));
+        let (list, next) = part(list, paging.limit, |integration| integration.name.clone());
+        Ok(Listing { items: list.iter().map(|integration| json!(integration)).collect(), next })
+    }
+
     fn apis(&self, query: &ApisQuery) -> Result<Listing, Refusal> {
         let (config, reader) = (self.service.config(), self.reader()?);
         let filter = ApiFilter {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::config::{Config, Connection};
-use crate::http::{ConnectionFigures, Durations, Figures, ReloadFigures};
+use crate::http::{ConnectionFigures, Durations, Figures, IntegrationFigures, ReloadFigures};
 use crate::inventory::ScopeState;
 use crate::plan::ApiState;
 use crate::registry::{
@@ -19,6 +19,7 @@ use crate::registry::{
 };
 use crate::schedule::{self, Fate};
 use crate::worker::coverage::{self, ScopeFigures};
+use crate::worker::gravitee::IntegrationStatus;
 use crate::worker::service::Status;
 use crate::zones::ZoneData;
 
@@ -225,6 +226,7 @@ impl Ledger {
             apis: states.chain(apis.clone()).collect(),
             deliveries: targets.chain(deliveries.clone()).collect(),
             targets: config.targets.keys().map(|target| (target.clone(), !disabled.contains(target))).collect(),
+            integrations: status.integrations.iter().map(integration).collect(),
         }
     }
 
@@ -284,6 +286,10 @@ impl Ledger {
         self.waits.insert(connection.name.clone(), (next_due, wait));
         wait
     }
+}
+
+fn integration(of: &IntegrationStatus) -> (String, IntegrationFigures) {
+    (of.name.clone(), IntegrationFigures { connected: of.connected, failed_attempts: of.attempts })
 }
 
 /// Negative where a clock was set back in between.

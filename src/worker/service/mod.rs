@@ -46,6 +46,7 @@ use super::book::{self, SharedRegistry, Shelf};
 use super::context::Context;
 use super::delivery::{Courier, Lanes};
 use super::exporting;
+use super::gravitee::Agents;
 use crate::config::Config;
 use crate::discovery::{Aws, Progress};
 use crate::http::Server;
@@ -133,6 +134,7 @@ struct Shared {
     halt: CancellationToken,
     by_hand: Arc<AtomicUsize>,
     lanes: Arc<Lanes>,
+    agents: Agents,
     manager: ServiceManager,
     runtime: Handle,
 }
@@ -222,7 +224,8 @@ impl Service {
         let (status, ticked) = &*held;
         let age = u64::try_from(ticked.elapsed().as_millis()).unwrap_or(u64::MAX);
         let tasks = self.0.runtime.metrics().num_alive_tasks();
-        Status { tick_age_ms: age, tasks, reload: Some(self.reload_state()), ..status.clone() }
+        let (reload, integrations) = (Some(self.reload_state()), self.0.agents.statuses());
+        Status { tick_age_ms: age, tasks, reload, integrations, ..status.clone() }
     }
 
     /// How the schedule file stands: what is in force, and why something else is not.
@@ -347,6 +350,8 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
     let registry_path = registry.path().to_owned();
     let registry = Arc::new(Mutex::new(registry));
     let lanes = Lanes::new(Arc::clone(&registry), clock, stop.clone(), farewell);
+    let shelf = Shelf::Write(Arc::clone(&registry));
+    let agents = Agents::new(Arc::clone(&config), Arc::clone(&aws), shelf, clock, stop.clone());
     let service = Service(Arc::new(Shared {
         config: ArcSwap::new(config),
         file,
@@ -362,6 +367,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         halt: CancellationToken::new(),
         by_hand: Arc::default(),
         lanes,
+        agents,
         manager: ServiceManager::from_environment(),
         runtime: Handle::current(),
     }));
@@ -405,11 +411,13 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         if fixed { "what was set at the start".to_owned() } else { told.file.display().to_string() },
     );
     service.0.lanes.follow(&service.config());
+    service.0.agents.follow(&service.config());
     tokio::spawn(export_leftovers(service.clone()));
     service.0.manager.ready(&service.line());
     let following = follow::follow(&service, reloader, watch, hangup);
     dispatcher.run().await;
     service.0.lanes.end().await;
+    service.0.agents.end().await;
     if let Some(clients) = clients {
         // It ends when the worker is told to stop; a fault of its own is no reason not to.
         let _ = clients.await;

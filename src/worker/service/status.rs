@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reload::ReloadState;
 use crate::registry::Trigger;
+use crate::worker::gravitee::IntegrationStatus;
 
 /// What the worker is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +72,9 @@ pub struct Status {
     pub tick_age_ms: u64,
     /// How the schedule file stands; none before the worker follows it.
     pub reload: Option<ReloadState>,
+    /// The connections to servers that ask for APIs by themselves.
+    #[serde(default)]
+    pub integrations: Vec<IntegrationStatus>,
     /// What keeps the dispatcher from its work, such as a disk that is full.
     pub trouble: Option<String>,
 }

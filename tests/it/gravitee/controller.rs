@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) jobs: Mutex<BTreeMap<String, Instant>>,
     /// The ids of the APIs that were stored.
     pub(crate) stored: Mutex<BTreeSet<String>>,
+    /// The APIs of small chunks, by id, as they came last.
+    pub(crate) apis: Mutex<BTreeMap<String, Value>>,
     connections: AtomicUsize,
     ids: AtomicUsize,
 }
@@ -50,6 +52,7 @@ impl Controller {
             active: Mutex::default(),
             jobs: Mutex::default(),
             stored: Mutex::default(),
+            apis: Mutex::default(),
             connections: AtomicUsize::new(0),
             ids: AtomicUsize::new(0),
         });
@@ -93,6 +96,11 @@ impl Controller {
     /// How many APIs were stored.
     pub(crate) fn stored(&self) -> usize {
         self.shared.stored.lock().unwrap().len()
+    }
+
+    /// The APIs of small chunks, by id, as they came last.
+    pub(crate) fn apis(&self) -> BTreeMap<String, Value> {
+        self.shared.apis.lock().unwrap().clone()
     }
 
     /// Waits until the `count`-th hello was accepted.

@@ -10,3 +10,4 @@ mod network;
 mod record;
 mod strictness;
 mod subscribing;
+mod whole;

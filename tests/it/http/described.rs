@@ -87,7 +87,18 @@ fn as_described(site: &Site, document: &Value, (method, path): (&str, &str), ask
 
 #[test]
 fn every_path_answers_what_the_description_says() {
-    let (_sim, home, site) = open_file(&format!("{}[targets.shop.backstage]\npath = \"shop.yaml\"\n", schedules()));
+    let integration = |name: &str| {
+        format!(
+            "[integrations.{name}.gravitee]\nendpoints = [\"http://127.0.0.1:9\"]\ntoken = \"env:SECRET\"\nintegration_id = \"1\"\n"
+        )
+    };
+    let file = format!(
+        "{}[targets.shop.backstage]\npath = \"shop.yaml\"\n{}{}",
+        schedules(),
+        integration("one"),
+        integration("two")
+    );
+    let (_sim, home, site) = open_file(&file);
     home.write("shop.yaml", "# no entities\n");
     let document = site.get("/api/v1/openapi.json").json();
     assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
@@ -96,7 +107,8 @@ fn every_path_answers_what_the_description_says() {
             let asked = path.replace("{name}", "shop").replace("{id}", "1");
             let (status, value) = as_described(&site, &document, (method, path), &asked, "");
             assert_eq!(status, 200, "{method} {path}: {value}");
-            if ["/connections", "/apis", "/runs", "/coverage"].iter().any(|list| path.ends_with(list)) {
+            if ["/connections", "/integrations", "/apis", "/runs", "/coverage"].iter().any(|list| path.ends_with(list))
+            {
                 assert!(value.as_array().unwrap().len() > 1, "there is something to be held against it: {value}");
             }
         }

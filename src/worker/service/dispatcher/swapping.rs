@@ -21,7 +21,10 @@ impl Dispatcher {
             Mail::Swap(config, reply) => {
                 let done = self.swap(config).await.map_err(|error| error.to_string());
                 match &done {
-                    Ok(()) => self.service.0.lanes.follow(&self.service.config()),
+                    Ok(()) => {
+                        self.service.0.lanes.follow(&self.service.config());
+                        self.service.0.agents.follow(&self.service.config());
+                    }
                     Err(_) => self.planned = false,
                 }
                 // Whoever asked may have gone.

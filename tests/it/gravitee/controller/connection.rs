@@ -30,6 +30,9 @@ use super::rules::{Hello, Ingesting, Order};
 const MAX_FRAME: usize = 65_536;
 const MAX_MESSAGE: usize = 13_107_200;
 
+/// Chunks up to this are kept for tests to look into.
+const KEPT_WHOLE: usize = 1024 * 1024;
+
 /// A stream that breaks when its controller's rules say so.
 struct Cut {
     stream: TcpStream,
@@ -318,6 +321,17 @@ impl Connection {
         }
     }
 
+    /// Keeps small chunks as they came, for whoever looks into their APIs.
+    fn keep(&self, json: &str) {
+        if json.len() > KEPT_WHOLE {
+            return;
+        }
+        let command: Value = serde_json::from_str(json).unwrap();
+        let apis = command["payload"]["apis"].as_array().unwrap().iter();
+        let named = apis.map(|api| (api["id"].as_str().unwrap().to_owned(), api.clone()));
+        self.shared.apis.lock().unwrap().extend(named);
+    }
+
     /// The server's decoder throws, nothing is answered, and the connection stays.
     fn undecodable(&self, error: &serde_json::Error) {
         self.see(Seen::Violation(format!("cannot be decoded: {error}")));
@@ -331,6 +345,7 @@ impl Connection {
             "INGEST" => match serde_json::from_str::<Command<exchange::Ingest>>(&read.json) {
                 Ok(command) => {
                     self.named(&command.kind, "INGEST");
+                    self.keep(&read.json);
                     self.ingest(&command.id, &command.payload, bytes).await
                 }
                 Err(error) => {

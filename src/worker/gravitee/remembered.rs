@@ -1,0 +1,114 @@
+//! What was seen before, for an answer in time where every API would cost a call: from the registry, where a run saw the scope whole
+//! within a day, else from this process's own last look.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::brief::{Brief, Common};
+use super::offer::{self, Offer};
+use crate::config::{Config, Connection};
+use crate::inventory::{Api, Details, Scope, ScopeState};
+use crate::plan::ApiState;
+use crate::registry::{Reader, RegistryError};
+use crate::worker::book::away;
+
+/// What is older than this is read anew before it is shown.
+const FRESH_FOR: TimeDelta = TimeDelta::days(1);
+
+/// What this process has seen, by connection and scope, while one file was in force.
+#[derive(Default)]
+pub(super) struct Remembered(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    of: Option<Arc<Config>>,
+    looks: BTreeMap<(String, Scope), (DateTime<Utc>, Vec<Offer>)>,
+    /// Whether it was said that HTTP APIs may not be listed.
+    denial_told: bool,
+}
+
+impl Remembered {
+    /// Forgets everything where another file is in force now.
+    pub(super) fn is_of(&self, brief: &Brief) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !kept.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, &brief.config)) {
+            *kept = Kept { of: Some(Arc::clone(&brief.config)), ..Kept::default() };
+        }
+    }
+
+    /// Keeps what was just seen of a scope, whole.
+    pub(super) fn keep(&self, connection: &str, scope: &Scope, offers: &[Offer], now: DateTime<Utc>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.looks.insert((connection.to_owned(), scope.clone()), (now, offers.to_owned()));
+    }
+
+    /// Whether nobody has said yet, by the file in force, that HTTP APIs may not be listed.
+    pub(super) fn is_first_denial(&self) -> bool {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        !std::mem::replace(&mut kept.denial_told, true)
+    }
+
+    fn of(&self, connection: &str, scope: &Scope) -> Option<(DateTime<Utc>, Vec<Offer>)> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.looks.get(&(connection.to_owned(), scope.clone())).cloned()
+    }
+}
+
+/// What is offered of a scope by what was seen within a day; `None` where nobody saw it whole.
+pub(super) async fn recall(
+    common: &Common,
+    remembered: &Remembered,
+    brief: &Brief,
+    connection: &Connection,
+    scope: &Scope,
+) -> Option<Vec<Offer>> {
+    let now = (common.clock)();
+    let is_fresh = |at: DateTime<Utc>| (TimeDelta::zero()..FRESH_FOR).contains(&(now - at));
+    let own = remembered.of(&connection.name, scope).filter(|(at, _)| is_fresh(*at));
+    let (registry, name, wanted) = (common.registry.clone(), connection.name.clone(), scope.clone());
+    let known = away(move || registry.look_up(|reader| seen_whole(reader, &name, &wanted))).await;
+    let known = match known {
+        Ok(known) => known.flatten().filter(|(at, _)| is_fresh(*at)),
+        Err(error) => {
+            tracing::warn!(integration = brief.name, "the registry cannot be read, so {scope} is looked at: {error}");
+            None
+        }
+    };
+    match (own, known) {
+        (Some((seen, offers)), Some((at, _))) if seen >= at => Some(offers),
+        (_, Some((_, apis))) => {
+            Some(apis.into_iter().flat_map(|api| offer::offers(brief, connection, api, None)).collect())
+        }
+        (own, None) => own.map(|(_, offers)| offers),
+    }
+}
+
+/// The APIs of a scope that was seen whole, and when that was.
+fn seen_whole(
+    reader: &Reader,
+    connection: &str,
+    scope: &Scope,
+) -> Result<Option<(DateTime<Utc>, Vec<Api>)>, RegistryError> {
+    let coverage = reader.coverage(Some(connection))?;
+    let whole = coverage.into_iter().find(|row| {
+        row.account_id.as_ref() == Some(&scope.account_id)
+            && row.region.as_ref() == Some(&scope.region)
+            && row.family == Some(scope.family)
+            && row.state == ScopeState::Complete
+    });
+    let Some(at) = whole.and_then(|row| row.last_complete_at) else { return Ok(None) };
+    let known = reader.known(connection, scope)?;
+    // One whose stages could not be read then would be missing now, and its scope was not seen whole.
+    if known.apis.values().any(|known| is_there(known.state) && matches!(known.api.details, Details::Unreadable { .. }))
+    {
+        return Ok(None);
+    }
+    let there = known.apis.into_values().filter(|known| is_there(known.state) && known.absent_since.is_none());
+    Ok(Some((at, there.map(|known| known.api).collect())))
+}
+
+fn is_there(state: Option<ApiState>) -> bool {
+    matches!(state, Some(ApiState::Onboarded | ApiState::Excluded | ApiState::Seen))
+}
