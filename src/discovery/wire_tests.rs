@@ -22,7 +22,7 @@ fn unlimited() -> Limits {
 
 /// Enters with `access_key` and looks at the regions side by side.
 async fn look_with(aws: &Aws, access_key: &str, regions: &[&str]) -> Vec<ScopeLook> {
-    let account = enter_with(aws, access_key, regions).await;
+    let account = Box::pin(enter_with(aws, access_key, regions)).await;
     let looks = account
         .regions
         .iter()
