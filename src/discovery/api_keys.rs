@@ -60,13 +60,11 @@ impl Gateway {
                 }
             }
         };
-        match (filled(answer.id), filled(answer.value)) {
-            (Some(id), Some(value)) => Ok(CreatedKey { id, value: value.into() }),
-            _ => {
-                let failure = Failure::other(&ask, "the answer has no id or no value");
-                Err(NotCreated { trouble: failure.trouble(), perhaps_made: true })
-            }
-        }
+        let made = filled(answer.id).zip(filled(answer.value));
+        made.map(|(id, value)| CreatedKey { id, value: value.into() }).ok_or_else(|| {
+            let failure = Failure::other(&ask, "the answer has no id or no value");
+            NotCreated { trouble: failure.trouble(), perhaps_made: true }
+        })
     }
 
     /// Puts a key into a usage plan.

@@ -39,6 +39,7 @@ mod runs;
 mod schema;
 mod specifications;
 mod status;
+mod subscriptions;
 mod tally;
 mod targets;
 #[cfg(test)]
@@ -86,6 +87,7 @@ pub use specifications::{
     Exported, ExportedBefore, ExportedDocument, FailedExport, SpecificationRow, StoredDocument, WantedExport,
 };
 pub use status::{ScopeStatus, WholeLook};
+pub use subscriptions::{Intent, IntentId, OpenIntent};
 pub use tally::Tally;
 pub use targets::Disabled;
 pub use timeline::{Happening, Mark, TimelineFilter};

@@ -23,6 +23,7 @@ const MIGRATIONS: &[M<'_>] = &[
     M::up(include_str!("migrations/0005_pauses.sql")),
     M::up(include_str!("migrations/0006_members.sql")),
     M::up(include_str!("migrations/0007_delivery.sql")),
+    M::up(include_str!("migrations/0008_subscriptions.sql")),
 ];
 
 /// The released migrations.

@@ -13,4 +13,5 @@ mod opening;
 mod properties;
 mod running;
 mod specifications;
+mod subscriptions;
 mod waiting;

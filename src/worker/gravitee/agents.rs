@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::brief::Common;
 use super::handler::Agent;
+use super::leftovers;
 use super::settings::settings;
 use super::status::IntegrationStatus;
 use crate::config::{Config, IntegrationKind};
@@ -52,6 +53,15 @@ impl Agents {
     ) -> Self {
         let common = Arc::new(Common { config: ArcSwap::new(config), aws, registry, clock, stop });
         Self { common, open: Mutex::default(), ending: Mutex::default() }
+    }
+
+    /// Deletes the keys that the worker before this one left behind, or says where they are, beside everything else. To be called before
+    /// the first [`Agents::follow`], so that what was left is told from what is being made.
+    pub async fn clear_leftovers(&self) {
+        let left = leftovers::left(&self.common).await;
+        if !left.is_empty() {
+            tokio::spawn(leftovers::clear(Arc::clone(&self.common), left));
+        }
     }
 
     /// Has one connection for each integration of this file. What concerns only the commands counts for the next one of them; a

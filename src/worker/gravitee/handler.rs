@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use super::brief::{Brief, Common};
 use super::ingest::Job;
 use super::offer::Offer;
+use super::subscribing::Keys;
 use super::survey::{Manner, Surveyor};
 use crate::gravitee::channel::{Channel, Handler};
 use crate::gravitee::model::{Discovered, IngestStarted, StartIngest, Subscribe, Subscribed, Unsubscribe};
@@ -138,22 +139,29 @@ impl Agent {
             let at = jobs.iter().position(|(job, _)| *job == asked.ingest_job_id);
             at.map(|at| jobs.remove(at).1)
         };
-        let offers = match kept {
-            Some(offers) => offers,
-            None => {
-                let mut found = self.surveyor.begin(&brief, Manner::Quick);
-                Surveyor::wait(&mut found, None).await?;
-                let survey = found.borrow();
-                let offers = chosen(survey.offers(), &asked.api_ids);
-                match survey.trouble() {
-                    Some(trouble) if offers.is_empty() => return Err(trouble),
-                    Some(trouble) => warn!(integration = self.name, "not every API was found: {trouble}"),
-                    None => {}
-                }
-                offers
+        let offers = if let Some(offers) = kept {
+            offers
+        } else {
+            let mut found = self.surveyor.begin(&brief, Manner::Quick);
+            Surveyor::wait(&mut found, None).await?;
+            let survey = found.borrow();
+            let offers = chosen(survey.offers(), &asked.api_ids);
+            match survey.trouble() {
+                Some(trouble) if offers.is_empty() => return Err(trouble),
+                Some(trouble) => warn!(integration = self.name, "not every API was found: {trouble}"),
+                None => {}
             }
+            offers
         };
-        Job { common: &self.common, brief: &brief, channel: &self.channel, id: &asked.ingest_job_id }.run(offers).await
+        let job = Job { common: &self.common, brief: &brief, channel: &self.channel, id: &asked.ingest_job_id };
+        // On the heap: it holds everything that an ingest does.
+        Box::pin(job.run(offers)).await
+    }
+}
+
+impl Agent {
+    fn keys<'a>(&'a self, brief: &'a Brief) -> Keys<'a> {
+        Keys { common: &self.common, brief, surveyor: &self.surveyor }
     }
 }
 
@@ -178,17 +186,28 @@ impl Handler for Agent {
     }
 
     fn subscribe(&self, asked: Subscribe) -> BoxFuture<'_, Result<Subscribed, String>> {
-        let _ = asked;
-        async { Err("subscriptions are switched off".to_owned()) }.boxed()
+        async move {
+            let brief = self.common.brief(&self.name)?;
+            self.keys(&brief).subscribe(&asked).await
+        }
+        .boxed()
     }
 
     fn unsubscribe(&self, asked: Unsubscribe) -> BoxFuture<'_, Result<(), String>> {
-        let _ = asked;
-        async { Err("subscriptions are switched off".to_owned()) }.boxed()
+        async move {
+            let brief = self.common.brief(&self.name)?;
+            self.keys(&brief).unsubscribe(&asked).await
+        }
+        .boxed()
     }
 
     fn not_delivered(&self, asked: Subscribe, given: Subscribed) -> BoxFuture<'_, ()> {
-        let _ = (asked, given);
-        async {}.boxed()
+        async move {
+            match self.common.brief(&self.name) {
+                Ok(brief) => self.keys(&brief).take_back(&asked, &given).await,
+                Err(why) => warn!(integration = self.name, "a key that nobody got cannot be taken back: {why}"),
+            }
+        }
+        .boxed()
     }
 }

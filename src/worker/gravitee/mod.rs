@@ -17,6 +17,8 @@
 //! | [`offer`] | an API, or a stage of one, as the server knows it |
 //! | [`ingest`], [`sending`] | all of it, in chunks |
 //! | [`page`], [`plans`] | its documentation; what can be subscribed to |
+//! | [`subscribing`], [`places`] | API keys, and the way to where they are |
+//! | [`leftovers`] | keys that a process left behind which ended while it made them |
 //! | [`names`] | words that the server gives back |
 //! | [`status`] | how the connections are |
 
@@ -24,15 +26,18 @@ mod agents;
 mod brief;
 mod handler;
 mod ingest;
+mod leftovers;
 mod names;
 mod offer;
 mod page;
+mod places;
 mod plans;
 mod reading;
 mod remembered;
 mod sending;
 mod settings;
 mod status;
+mod subscribing;
 mod survey;
 
 pub use agents::Agents;

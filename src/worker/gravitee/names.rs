@@ -23,5 +23,9 @@ pub(super) const ENDPOINT_TYPE: &str = "aws-api-gateway-endpoint-type";
 /// `REST`, `HTTP` or `WEBSOCKET`.
 pub(super) const PROTOCOL: &str = "aws-api-gateway-protocol";
 
+/// The id of a subscription's key, under the name that the server's own test has
+/// (`…/src/test/java/io/gravitee/apim/infra/integration/IntegrationAgentImplTest.java` of gravitee-api-management).
+pub(super) const KEY_ID: &str = "aws-api-key-id";
+
 /// Where the API answers, in its connection details.
 pub(super) const URL: &str = "url";

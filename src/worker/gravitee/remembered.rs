@@ -85,12 +85,11 @@ pub(super) async fn recall(
     }
 }
 
+/// When a scope was seen whole, and its APIs.
+type SeenWhole = (DateTime<Utc>, Vec<Api>);
+
 /// The APIs of a scope that was seen whole, and when that was.
-fn seen_whole(
-    reader: &Reader,
-    connection: &str,
-    scope: &Scope,
-) -> Result<Option<(DateTime<Utc>, Vec<Api>)>, RegistryError> {
+fn seen_whole(reader: &Reader, connection: &str, scope: &Scope) -> Result<Option<SeenWhole>, RegistryError> {
     let coverage = reader.coverage(Some(connection))?;
     let whole = coverage.into_iter().find(|row| {
         row.account_id.as_ref() == Some(&scope.account_id)

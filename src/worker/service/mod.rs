@@ -411,6 +411,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         if fixed { "what was set at the start".to_owned() } else { told.file.display().to_string() },
     );
     service.0.lanes.follow(&service.config());
+    service.0.agents.clear_leftovers().await;
     service.0.agents.follow(&service.config());
     tokio::spawn(export_leftovers(service.clone()));
     service.0.manager.ready(&service.line());

@@ -4,6 +4,7 @@ mod connected;
 mod discovering;
 mod ingesting;
 mod reloading;
+mod subscribing;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
