@@ -148,7 +148,7 @@ async fn labels_are_never_an_account_or_an_api() {
     let site = Site::local().await;
     site.fake.script().figures = figures();
     let body = site.get("/metrics").await.body;
-    let allowed = ["connection", "state", "target", "outcome", "trigger", "le"];
+    let allowed = ["connection", "integration", "state", "target", "outcome", "trigger", "le"];
     for line in body.lines().filter(|line| !line.starts_with('#') && !line.contains("_info{")) {
         let Some((_, labels)) = line.split_once('{') else { continue };
         for label in labels.split_once('}').unwrap().0.split(',') {

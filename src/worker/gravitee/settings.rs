@@ -59,7 +59,7 @@ fn proxy(proxy: &ProxyConfig) -> Proxy {
 /// What the file does not name is as the protocol's own ends have it.
 fn limits(limits: &config::GraviteeLimits) -> Limits {
     let usual = Limits::default();
-    let series = |first, usual: Series| Series { first, max: limits.longest_retry.max(first), ..usual };
+    let series = |first, usual: Series| Series { first, max: limits.longest_retry, ..usual };
     Limits {
         connect: limits.connect,
         reply: limits.reply,
@@ -101,8 +101,8 @@ mod tests {
     fn every_key_of_the_file_reaches_the_connection() {
         let gravitee = gravitee(
             "ca_file = \"/ca.pem\"\nproxy = { url = \"https://[::1]:3128\", username = \"me\", password = \"env:PASSWORD\" }\n\
-             headers = { X-Tenant = \"env:TENANT\" }\nlimits = { connect = \"1s\", first_retry = \"2s\", longest_retry = \"3s\", \
-             refused_retry = \"9s\", silence = \"4s\", drain = \"5s\" }\n",
+             headers = { X-Tenant = \"env:TENANT\" }\nlimits = { connect = \"1s\", first_retry = \"2s\", longest_retry = \"12s\", \
+             refused_retry = \"9s\", silence = \"6s\", drain = \"5s\" }\n",
         );
         let network = NetworkConfig { ca_file: Some("/corp.pem".into()) };
         let settings = settings("apim", &gravitee, &network).unwrap();
@@ -126,10 +126,9 @@ mod tests {
         assert_eq!(settings.proxy, through);
         let limits = &settings.limits;
         let seconds = Duration::from_secs;
-        assert_eq!((limits.connect, limits.silence, limits.drain), (seconds(1), seconds(4), seconds(5)));
-        assert_eq!((limits.retry.first, limits.retry.max), (seconds(2), seconds(3)));
-        // A first wait that is longer than the longest is the longest.
-        assert_eq!((limits.retry_refused.first, limits.retry_refused.max), (seconds(9), seconds(9)));
+        assert_eq!((limits.connect, limits.silence, limits.drain), (seconds(1), seconds(6), seconds(5)));
+        assert_eq!((limits.retry.first, limits.retry.max), (seconds(2), seconds(12)));
+        assert_eq!((limits.retry_refused.first, limits.retry_refused.max), (seconds(9), seconds(12)));
     }
 
     #[test]

@@ -89,7 +89,7 @@ fn as_described(site: &Site, document: &Value, (method, path): (&str, &str), ask
 fn every_path_answers_what_the_description_says() {
     let integration = |name: &str| {
         format!(
-            "[integrations.{name}.gravitee]\nendpoints = [\"http://127.0.0.1:9\"]\ntoken = \"env:SECRET\"\nintegration_id = \"1\"\n"
+            "[integrations.{name}.gravitee]\nendpoints = [\"http://127.0.0.1:9\"]\ntoken = \"env:SECRET\"\nintegration_id = \"{name}\"\n"
         )
     };
     let file = format!(

@@ -3,6 +3,7 @@
 mod connected;
 mod discovering;
 mod ingesting;
+mod large;
 mod reloading;
 mod subscribing;
 

@@ -225,7 +225,7 @@ fn what_the_server_never_heard_of_is_taken_back() {
 
 #[test]
 fn a_subscription_ends_while_an_ingest_waits_for_that() {
-    let site = Site::open(planned(), ON);
+    let mut site = Site::open(planned(), ON);
     let given = site.controller.ask("SUBSCRIBE", subscription("s1"));
     let end = unsubscription("s1", &given["subscription"]["metadata"]);
     site.controller.rules(|rules| rules.ingests.push_back(Ingesting::UnsubscribeFirst(end)));
@@ -234,9 +234,8 @@ fn a_subscription_ends_while_an_ingest_waits_for_that() {
         matches!(seen, Seen::Reply { id, reply } if id == "server-unsubscribe" && reply["commandStatus"] == "SUCCEEDED")
     });
     assert_eq!(keys(&site.sim).0.len(), 0);
-    site.wait_ingested("job-1");
-    let said = site.stop().stderr;
-    assert!(said.contains("ingest job-1: 2 of 2 APIs were sent and taken"), "{said}");
+    site.worker.wait_until_said("ingest job-1: 2 of 2 APIs were sent and taken");
+    site.stop();
 }
 
 /// Has a worker killed while AWS has call number `call` of a subscription.
