@@ -102,7 +102,8 @@ impl Chunks {
     /// # Errors
     /// No message could hold the API; the others are still there, and it can be tried again with less in it.
     pub fn push(&mut self, api: &Api) -> Result<Option<Chunk>, EncodeError> {
-        let bytes = frame::escaped_json(api)?;
+        let mut bytes = frame::escaped_json(api)?;
+        bytes.shrink_to_fit();
         if bytes.len() > self.sizes.api {
             return Err(EncodeError::TooLarge { bytes: bytes.len(), limit: self.sizes.api });
         }

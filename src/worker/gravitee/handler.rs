@@ -153,9 +153,8 @@ impl Agent {
             }
             offers
         };
-        let job = Job { common: &self.common, brief: &brief, channel: &self.channel, id: &asked.ingest_job_id };
-        // On the heap: it holds everything that an ingest does.
-        Box::pin(job.run(offers)).await
+        let (common, channel) = (Arc::clone(&self.common), self.channel.clone());
+        Job { common, brief, channel, id: asked.ingest_job_id }.run(offers).await
     }
 }
 

@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::stream::{self, TryStreamExt};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::brief::{Brief, Common};
@@ -23,18 +25,19 @@ use crate::discovery::{self, Account, Exporter, Gateway, Progress, UsagePlan};
 use crate::gravitee::channel::Channel;
 use crate::gravitee::model;
 use crate::inventory::Protocol;
+use crate::worker::book::away;
 
 /// APIs that are made at one time.
-const APIS_IN_FLIGHT: usize = 3;
+const APIS_IN_FLIGHT: usize = 2;
 /// APIs that are made and wait to be sent.
 const APIS_WAITING: usize = 1;
 
 /// One ingest.
-pub(super) struct Job<'a> {
-    pub(super) common: &'a Common,
-    pub(super) brief: &'a Brief,
-    pub(super) channel: &'a Channel,
-    pub(super) id: &'a str,
+pub(super) struct Job {
+    pub(super) common: Arc<Common>,
+    pub(super) brief: Brief,
+    pub(super) channel: Channel,
+    pub(super) id: String,
 }
 
 /// What is said of all APIs together at the end.
@@ -49,12 +52,22 @@ struct Notes {
 /// Offers by account and region; the APIs there by id.
 type ByPlace = BTreeMap<String, BTreeMap<String, BTreeMap<String, Vec<Offer>>>>;
 
-impl Job<'_> {
-    /// Makes and sends all of it.
+impl Job {
+    /// Makes and sends all of it, in a thread of its own. Documents of megabytes are taken apart there, which would hold up others; and
+    /// the allocator keeps what a thread has freed for that thread, so each thread that did it would weigh as much.
     ///
     /// # Errors
     /// Why it stops; the job then has no end.
-    pub(super) async fn run(&self, offers: Vec<Offer>) -> Result<(), String> {
+    pub(super) async fn run(self, offers: Vec<Offer>) -> Result<(), String> {
+        let (end, runtime) = (CancellationToken::new(), Handle::current());
+        let ended = end.clone();
+        // Whoever waits no longer ends it.
+        let _guard = end.drop_guard();
+        let ran = away(move || runtime.block_on(ended.run_until_cancelled(self.make_and_send(offers))));
+        ran.await.unwrap_or_else(|| Err("it was ended".to_owned()))
+    }
+
+    async fn make_and_send(&self, offers: Vec<Offer>) -> Result<(), String> {
         let (total, notes) = (offers.len(), Mutex::<Notes>::default());
         let (ready, made) = mpsc::channel(APIS_WAITING);
         let make = async {
@@ -65,7 +78,7 @@ impl Job<'_> {
             }
             drop(ready);
         };
-        let send = sending::send(self.channel, self.id, made);
+        let send = sending::send(&self.channel, &self.id, made);
         // Side by side in one task: what is sent next is made while the server takes its time, and both end together.
         let ((), sent) = futures_util::join!(make, send);
         let sent = sent?;
@@ -137,9 +150,8 @@ impl Job<'_> {
             Vec::new()
         };
         let exporter = Exporter::new(&self.common.aws, account, region, &Progress::default());
-        let desks = Semaphore::new(1);
-        let pages = Pages { exporter, registry: &self.common.registry, desks: &desks };
-        let maker = &Maker { gateway, pages, plans, notes };
+        let pages = Pages { exporter, registry: &self.common.registry };
+        let maker = &Maker { gateway, pages, plans, desk: tokio::sync::Mutex::default(), notes };
         let apis = stream::iter(apis.into_values().map(Ok));
         apis.try_for_each_concurrent(APIS_IN_FLIGHT, |stages| maker.make(stages, ready)).await
     }
@@ -153,6 +165,7 @@ struct Maker<'a> {
     pages: Pages<'a>,
     /// Those of the region, for offers that have none with them.
     plans: Vec<Arc<UsagePlan>>,
+    desk: tokio::sync::Mutex<()>,
     notes: &'a Mutex<Notes>,
 }
 
@@ -178,7 +191,10 @@ impl Maker<'_> {
                 }
                 if needs_key == Some(true) { plans(&held) } else { Vec::new() }
             };
-            let Documented { page, failure } = self.pages.of(&offer).await;
+            let export = self.pages.export(&offer).await;
+            // One document at a time, until it is on its way: taken apart it weighs twenty times what it is.
+            let _desk = self.desk.lock().await;
+            let Documented { page, failure } = self.pages.of(&offer, export).await;
             if let Some(failure) = failure {
                 self.note(|notes| &mut notes.documents, &offer, &failure);
             }

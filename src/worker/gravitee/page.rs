@@ -1,21 +1,17 @@
 //! The documentation of an API: what AWS exports of the stage.
 
-use tokio::sync::Semaphore;
-
 use super::offer::Offer;
 use crate::discovery::Exporter;
 use crate::gravitee::model::{Page, PageType};
 use crate::inventory::ApiId;
 use crate::registry::{Reader, RegistryError, RegistryErrorKind};
-use crate::specification::{self, SpecificationFormat, Subject};
+use crate::specification::{self, AwsExport, SpecificationFormat, Subject};
 use crate::worker::book::{Shelf, away};
 
 /// Where documents come from.
 pub(super) struct Pages<'a> {
     pub(super) exporter: Exporter,
     pub(super) registry: &'a Shelf,
-    /// Documents that are made at one time: taking one apart weighs several times what it is.
-    pub(super) desks: &'a Semaphore,
 }
 
 /// What came of an export.
@@ -27,31 +23,34 @@ pub(super) struct Documented {
 }
 
 impl Pages<'_> {
+    /// What AWS exports of an API's stage now.
+    pub(super) async fn export(&self, offer: &Offer) -> Result<AwsExport, String> {
+        let (api, stage) = (&offer.api, offer.stage().to_owned());
+        match self.exporter.export(&api.id, api.protocol, [&stage]).await.remove(&stage) {
+            Some(export) => export.map_err(|failure| failure.cause),
+            None => Err("nothing was exported".to_owned()),
+        }
+    }
+
     /// The page of an API. The server deletes pages that are missing, so what AWS does not give now comes from the registry, where an
     /// earlier export was stored.
-    pub(super) async fn of(&self, offer: &Offer) -> Documented {
-        let (api, stage) = (&offer.api, offer.stage().to_owned());
-        let export = self.exporter.export(&api.id, api.protocol, [&stage]).await.remove(&stage);
-        let written = match export {
-            Some(Ok(export)) => {
-                let subject = Subject {
-                    name: api.name.clone(),
-                    description: api.description.clone(),
-                    version: api.version.clone(),
-                    instances: api.instances.clone(),
-                };
-                let of = stage.clone();
-                // Closed never.
-                let _desk = self.desks.acquire().await;
-                away(move || specification::write(&export, &subject, &of)).await
-            }
-            Some(Err(failure)) => Err(failure.cause),
-            None => Err("nothing was exported".to_owned()),
+    pub(super) async fn of(&self, offer: &Offer, export: Result<AwsExport, String>) -> Documented {
+        let (api, stage) = (&offer.api, offer.stage());
+        let subject = || Subject {
+            name: api.name.clone(),
+            description: api.description.clone(),
+            version: api.version.clone(),
+            instances: api.instances.clone(),
         };
+        // Right here: an ingest has a thread of its own.
+        let written = export.and_then(|export| specification::write(&export, &subject(), stage));
         match written {
-            Ok(written) => Documented { page: Some(page(offer, written.format, written.text)), failure: None },
+            Ok(mut written) => {
+                written.text.shrink_to_fit();
+                Documented { page: Some(page(offer, written.format, written.text)), failure: None }
+            }
             Err(failure) => {
-                let stored = self.stored(&api.id, &stage).await;
+                let stored = self.stored(&api.id, stage).await;
                 let page = stored.map(|(format, text)| page(offer, format, text));
                 Documented { page, failure: Some(failure) }
             }
