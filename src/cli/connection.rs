@@ -138,7 +138,7 @@ async fn tried<W: Write>(
     output: &mut Output<W>,
 ) -> Result<Vec<Step>, Failure> {
     let aws = Aws::new(&draft.after.network, &draft.after.limits).await?;
-    test::attempt(&aws, connection, text, output).await
+    test::attempt(&aws, connection, draft.after.wants().of(&connection.name), text, output).await
 }
 
 /// The connection's tables, as they will stand in the file.

@@ -16,12 +16,13 @@ use crate::iam::{self, Document, Kind, Role};
 /// Prints the documents that were asked for.
 pub(super) async fn iam<W: Write>(desk: &Desk, asked: &Iam, output: &mut Output<W>) -> Result<Exit, Failure> {
     let loaded = desk.load()?;
+    let wants = loaded.config.wants();
     let chosen =
         |names: &[String]| walk::chosen(desk, &loaded, &Which { connections: names.to_vec(), all: names.is_empty() });
     let (documents, format, several) = match asked {
         Iam::Policy { of, partition } => {
             let connections = chosen(&of.connections)?;
-            let documents = iam::policies(&references(&connections), partition.as_deref());
+            let documents = iam::policies(&references(&connections), &wants, partition.as_deref());
             (only(documents, of.only.as_deref())?, of.format, "policy")
         }
         Iam::Trust { of, trusted } => {
@@ -44,7 +45,7 @@ pub(super) async fn iam<W: Write>(desk: &Desk, asked: &Iam, output: &mut Output<
             let roles: Vec<Role<'_>> =
                 iam::roles(&connections).into_iter().filter(|role| role.kind == Kind::CentralRole).collect();
             let principals = principals(desk, &loaded, &roles, trusted.principal.as_deref()).await?;
-            (iam::central_roles(&connections, |role| principals.of(role)), *format, "template")
+            (iam::central_roles(&connections, &wants, |role| principals.of(role)), *format, "template")
         }
         Iam::ChildRole { connections: names, steps: true, .. } => {
             let connections = with_central_role(chosen(names)?, names)?;
@@ -53,7 +54,7 @@ pub(super) async fn iam<W: Write>(desk: &Desk, asked: &Iam, output: &mut Output<
         Iam::ChildRole { connections: names, format, .. } => {
             let connections = with_central_role(chosen(names)?, names)?;
             let connections = sharing(&loaded, &connections, Kind::ChildRole);
-            (iam::child_roles(&connections), *format, "template")
+            (iam::child_roles(&connections, &wants), *format, "template")
         }
     };
     if documents.is_empty() && !desk.global.quiet {

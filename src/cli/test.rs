@@ -13,7 +13,7 @@ use super::exit::{Exit, Failure};
 use super::output::{Output, one_line};
 use super::walk;
 use crate::clock;
-use crate::config::{Connection, Credentials};
+use crate::config::{Connection, Credentials, Wants};
 use crate::discovery::Aws;
 use crate::discovery::probe::{self, Outcome, Step};
 
@@ -22,10 +22,11 @@ pub(super) async fn test<W: Write>(desk: &Desk, which: &Which, output: &mut Outp
     let loaded = desk.load()?;
     let connections = walk::chosen(desk, &loaded, which)?;
     let aws = desk.aws(&loaded.config).await?;
+    let wants = loaded.config.wants();
     let mut exits = Vec::new();
     for connection in &connections {
         let text = desk.global.output == Format::Text;
-        let steps = attempt(&aws, connection, text, output).await?;
+        let steps = attempt(&aws, connection, wants.of(&connection.name), text, output).await?;
         let failed = steps.iter().any(Step::is_fatal);
         exits.push(if failed { Exit::Failed } else { Exit::Done });
         if !text {
@@ -41,6 +42,7 @@ pub(super) async fn test<W: Write>(desk: &Desk, which: &Which, output: &mut Outp
 pub(super) async fn attempt<W: Write>(
     aws: &Aws,
     connection: &Connection,
+    wants: Wants,
     text: bool,
     output: &mut Output<W>,
 ) -> Result<Vec<Step>, Failure> {
@@ -49,7 +51,7 @@ pub(super) async fn attempt<W: Write>(
     if text {
         output.line(&connection.name)?;
     }
-    let steps = probe::test(aws, connection, clock::now().date_naive(), |step| {
+    let steps = probe::test(aws, connection, wants, clock::now().date_naive(), |step| {
         if text && written.is_ok() && !(organization && comes_later(step)) {
             written = show(step, output);
         }

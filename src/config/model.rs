@@ -4,6 +4,7 @@
 
 mod apisec;
 mod integration;
+mod wants;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ pub use integration::{
     Authorities, Authorization, GraviteeConfig, GraviteeLimits, Integration, IntegrationKind, ManagementConfig,
     NodeConfig, ProxyConfig, ProxyLogin,
 };
+pub use wants::{AllWants, Wants};
 
 use super::pattern::{Filter, Patterns};
 use crate::inventory::ScopeState;

@@ -3,6 +3,7 @@
 //! Registers nothing and reads no more than it must to know that a permission is there.
 
 mod entering;
+mod offered;
 mod permissions;
 mod regions;
 mod source;
@@ -14,7 +15,7 @@ pub use source::source_arn;
 
 use super::aws::Aws;
 use super::classify::Failure;
-use crate::config::{Connection, Regions};
+use crate::config::{Connection, Regions, Wants};
 use crate::inventory::{ScopeState, Trouble};
 use regions::{Lucky, Trial};
 
@@ -77,13 +78,20 @@ impl Step {
     }
 }
 
-/// Tries everything that `connection` needs and shows each step as soon as it is over; returns all of them in that order.
+/// Tries everything that `connection` needs, for itself and for integrations, which want `wants` of it, and shows each step as soon as it is
+/// over; returns all of them in that order.
 ///
 /// A central role tries every account of the organization that the connection is after. Where it asks for every region, the permissions are
 /// tried in one region of each account: IAM knows no regions, and ten calls in each of thirty would tell nothing more. A region that
 /// denies as is meant gives way to the next. What a run explains is no failure here either; `today` decides which expected holes still
 /// count. Where nothing is left that could be seen whole, which fails a run, the last step says so.
-pub async fn test(aws: &Aws, connection: &Connection, today: NaiveDate, mut show: impl FnMut(&Step)) -> Vec<Step> {
+pub async fn test(
+    aws: &Aws,
+    connection: &Connection,
+    wants: Wants,
+    today: NaiveDate,
+    mut show: impl FnMut(&Step),
+) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut tell = |step: Step| {
         show(&step);
@@ -103,7 +111,7 @@ pub async fn test(aws: &Aws, connection: &Connection, today: NaiveDate, mut show
             let Some(account) = entering::open(aws, connection, door, today, &mut |step| steps.push(step)).await else {
                 return steps;
             };
-            let trial = Trial { aws, connection, account: &account, today };
+            let trial = Trial { aws, connection, wants, account: &account, today };
             steps.extend(if one_is_enough { trial.one(lucky).await } else { trial.every().await });
             account.rest();
             steps

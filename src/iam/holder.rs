@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Kind;
 use super::rights::Rights;
 use crate::config::regions::partition_of;
-use crate::config::{CentralRole, Connection, Credentials, ManagementAccount, Regions, SecretRef, Source, Value};
+use crate::config::{
+    AllWants, CentralRole, Connection, Credentials, ManagementAccount, Regions, SecretRef, Source, Value,
+};
 
 /// The partition of an identity of which neither ARN nor region says it.
 const USUAL_PARTITION: &str = "aws";
@@ -35,7 +37,11 @@ pub(super) struct Need {
 }
 
 /// Every holder with its needs.
-pub(super) fn holders(connections: &[&Connection], partition: Option<&str>) -> BTreeMap<Holder, Need> {
+pub(super) fn holders(
+    connections: &[&Connection],
+    wants: &AllWants,
+    partition: Option<&str>,
+) -> BTreeMap<Holder, Need> {
     let mut needs: BTreeMap<Holder, Need> = BTreeMap::new();
     for connection in connections {
         let mut add = |holder: Holder, change: &dyn Fn(&mut Need)| {
@@ -43,7 +49,7 @@ pub(super) fn holders(connections: &[&Connection], partition: Option<&str>) -> B
             need.connections.insert(connection.name.clone());
             change(need);
         };
-        let reads = |need: &mut Need| need.rights.read(&connection.regions);
+        let reads = |need: &mut Need| need.rights.read(&connection.regions, wants.of(&connection.name));
         match &connection.credentials {
             Credentials::AwsUser(user) => {
                 let (partition, guessed) = own_partition(&connection.regions, partition);

@@ -3,7 +3,7 @@
 use super::holder::{Holder, Need, holders};
 use super::node::Node;
 use super::{Document, Kind, policy_of};
-use crate::config::Connection;
+use crate::config::{AllWants, Connection};
 
 /// What the policies written into one IAM user may hold together, without white space (IAM quotas).
 const ROOM_IN_USER: usize = 2_048;
@@ -12,11 +12,12 @@ const ROOM_IN_MANAGED: usize = 6_144;
 /// The same of the policies written into one role.
 const ROOM_IN_ROLE: usize = 10_240;
 
-/// The permissions that exactly these connections need, one document for each identity and role. `partition` is where keys are that read
+/// The permissions that exactly these connections need, for themselves and for the integrations that offer their APIs, one document for
+/// each identity and role. `partition` is where keys are that read
 /// every region, of which the file cannot say it.
 #[must_use]
-pub fn policies(connections: &[&Connection], partition: Option<&str>) -> Vec<Document> {
-    holders(connections, partition).into_iter().map(|(holder, need)| document(&holder, need)).collect()
+pub fn policies(connections: &[&Connection], wants: &AllWants, partition: Option<&str>) -> Vec<Document> {
+    holders(connections, wants, partition).into_iter().map(|(holder, need)| document(&holder, need)).collect()
 }
 
 fn document(holder: &Holder, need: Need) -> Document {

@@ -7,7 +7,7 @@ use super::node::Node;
 use super::roles::{Role, names, roles};
 use super::trust::{trust, trusted};
 use super::{Document, Kind, policy, policy_of};
-use crate::config::{CentralRole, Connection, Credentials, SecretRef, Value};
+use crate::config::{AllWants, CentralRole, Connection, Credentials, SecretRef, Value};
 
 /// Version of the template language (CloudFormation User Guide, "Template format version").
 const TEMPLATE_VERSION: &str = "2010-09-09";
@@ -17,18 +17,27 @@ const POLICY_NAME: &str = "aboard";
 
 /// The template of each central role. `principal` says who assumes it.
 #[must_use]
-pub fn central_roles(connections: &[&Connection], principal: impl Fn(&Role<'_>) -> String) -> Vec<Document> {
-    templates(connections, Kind::CentralRole, &principal)
+pub fn central_roles(
+    connections: &[&Connection],
+    wants: &AllWants,
+    principal: impl Fn(&Role<'_>) -> String,
+) -> Vec<Document> {
+    templates(connections, wants, Kind::CentralRole, &principal)
 }
 
 /// The template of each child role, for a `StackSet` over the organization's accounts.
 #[must_use]
-pub fn child_roles(connections: &[&Connection]) -> Vec<Document> {
+pub fn child_roles(connections: &[&Connection], wants: &AllWants) -> Vec<Document> {
     // The file says of every child role who assumes it.
-    templates(connections, Kind::ChildRole, &|_| String::new())
+    templates(connections, wants, Kind::ChildRole, &|_| String::new())
 }
 
-fn templates(connections: &[&Connection], kind: Kind, principal: &impl Fn(&Role<'_>) -> String) -> Vec<Document> {
+fn templates(
+    connections: &[&Connection],
+    wants: &AllWants,
+    kind: Kind,
+    principal: &impl Fn(&Role<'_>) -> String,
+) -> Vec<Document> {
     let all = roles(connections);
     let wanted: Vec<&Role<'_>> = all.iter().filter(|role| role.kind == kind).collect();
     let mut documents: Vec<Document> = Vec::new();
@@ -37,7 +46,7 @@ fn templates(connections: &[&Connection], kind: Kind, principal: &impl Fn(&Role<
         let Credentials::CentralRole(central) = &role.connection.credentials else { continue };
         if first {
             let same: Vec<&Role<'_>> = wanted.iter().copied().filter(|other| other.name == role.name).collect();
-            documents.push(template(connections, central, &same, principal));
+            documents.push(template(connections, wants, central, &same, principal));
         }
     }
     documents
@@ -46,6 +55,7 @@ fn templates(connections: &[&Connection], kind: Kind, principal: &impl Fn(&Role<
 /// The template of one role, which several connections may share.
 fn template(
     connections: &[&Connection],
+    wants: &AllWants,
     central: &CentralRole,
     same: &[&Role<'_>],
     principal: &impl Fn(&Role<'_>) -> String,
@@ -65,8 +75,10 @@ fn template(
     }
     let connection_names = names(same.iter().copied());
     let arn = &central.role_arn;
-    let rights = holders(connections, None).into_iter().find(|(holder, _)| holder.kind == kind && holder.name == name);
-    let permissions = policy_of(rights.map(|(_, need)| need.rights.statements(&arn.partition)).unwrap_or_default());
+    let rights =
+        holders(connections, wants, None).into_iter().find(|(holder, _)| holder.kind == kind && holder.name == name);
+    let rights = rights.map(|(_, need)| need.rights).unwrap_or_default();
+    let permissions = policy_of(rights.statements(&arn.partition));
     let mut notes: Vec<String> = policy::too_long(&permissions, kind, false).into_iter().collect();
     for (parameter, place) in &parameters {
         notes.push(format!("parameter {parameter} is what {} holds", reference(place)));
@@ -80,7 +92,12 @@ fn template(
         ("CentralRole", written, "Lists the accounts of the organization and enters the child role in each")
     } else {
         notes.push(format!("{} must exist first: IAM refuses to trust a role that does not", arn.arn));
-        ("ChildRole", central.child_role_name.as_str(), "Lets aboard read API Gateway in this account")
+        let what = if rights.writes() {
+            "Lets aboard read API Gateway and keep API keys in this account"
+        } else {
+            "Lets aboard read API Gateway in this account"
+        };
+        ("ChildRole", central.child_role_name.as_str(), what)
     };
     let description = format!("{what}. Made by aboard iam {} for {}.", kind.as_str(), connection_names.join(", "));
     let body = body(logical, written, &description, &parameters, policy_of(statements), permissions);

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::{self, Config, Connection, Place};
+use crate::config::{self, AllWants, Config, Connection, Place};
 
 fn config(text: &str) -> Config {
     config::parse(text, &Place::new(Path::new("schedules.toml"))).unwrap().config
@@ -38,7 +38,10 @@ fn central(partition: &str, more: &str) -> String {
 /// The policies of a file by kind, each as the pairs of action and resource that it allows.
 fn pairs(text: &str) -> Vec<(Kind, Vec<(String, String)>)> {
     let config = config(text);
-    policies(&all(&config), None).iter().map(|document| (document.kind, allowed(&value(&document.body)))).collect()
+    policies(&all(&config), &config.wants(), None)
+        .iter()
+        .map(|document| (document.kind, allowed(&value(&document.body))))
+        .collect()
 }
 
 fn allowed(policy: &Value) -> Vec<(String, String)> {
@@ -99,7 +102,7 @@ fn listing_regions_is_allowed_only_where_somebody_may_be_asked_for_them() {
             assert_eq!(actions(&pairs).contains(&"account:ListRegions"), expected && reads, "{id} {kind:?}");
         }
         let config = config(&key("a", "\"all\"", "AKIAA"));
-        let policy = value(&policies(&all(&config), Some(id))[0].body);
+        let policy = value(&policies(&all(&config), &config.wants(), Some(id))[0].body);
         assert_eq!(actions(&allowed(&policy)).contains(&"account:ListRegions"), expected, "{id}");
     }
 }
@@ -124,16 +127,16 @@ fn the_partition_is_that_of_the_regions_of_the_role_or_of_the_command_line() {
         }
     }
     let config = config(&key("a", "\"all\"", "AKIAA"));
-    let guessed = &policies(&all(&config), None)[0];
+    let guessed = &policies(&all(&config), &config.wants(), None)[0];
     assert!(guessed.notes[0].contains("--partition"), "{guessed:?}");
-    let said = &policies(&all(&config), Some("aws-cn"))[0];
+    let said = &policies(&all(&config), &config.wants(), Some("aws-cn"))[0];
     assert!(said.notes.is_empty() && value(&said.body).to_string().contains("arn:aws-cn:apigateway:*::/apis"));
 }
 
 #[test]
 fn who_reads_for_several_connections_has_one_policy_and_who_is_somebody_else_another() {
     let same = key("a", "\"eu-west-1\"", "AKIAA") + &key("b", "\"eu-west-2\"", "AKIAA");
-    let found = policies(&all(&config(&same)), None);
+    let found = policies(&all(&config(&same)), &AllWants::default(), None);
     assert_eq!((found.len(), &found[0].connections[..]), (1, &["a".to_owned(), "b".to_owned()][..]));
     let other = key("a", "\"eu-west-1\"", "AKIAA") + &key("b", "\"eu-west-1\"", "AKIAB");
     assert_eq!(pairs(&other).len(), 2);
@@ -195,11 +198,74 @@ const READS: [&str; 5] = [
     "organizations:ListAccounts",
 ];
 
+/// An integration that offers these connections; `more` stands in its table.
+fn integration(name: &str, connections: &str, more: &str) -> String {
+    format!(
+        "[integrations.{name}.gravitee]\nendpoints = [\"https://apim.example.com\"]\ntoken = \"env:TOKEN\"\n\
+         integration_id = \"{name}\"\nconnections = [{connections}]\n{more}\n"
+    )
+}
+
 #[test]
-fn nothing_but_reads_is_ever_allowed() {
-    let text = key("a", "\"all\"", "AKIAA") + &central("aws", "");
+fn only_subscriptions_write() {
+    let text = key("a", "\"all\"", "AKIAA")
+        + &central("aws", "")
+        + &integration("g", "\"a\", \"org\"", "read_api_keys = true");
     for (kind, pairs) in pairs(&text) {
         assert!(actions(&pairs).iter().all(|action| READS.contains(action)), "{kind:?} {pairs:?}");
+    }
+}
+
+#[test]
+fn an_integration_adds_what_it_needs_to_whoever_reads_the_connections_that_it_offers() {
+    let on = |action: &str, region: &str, path: &str| {
+        (format!("apigateway:{action}"), format!("arn:aws:apigateway:{region}::{path}"))
+    };
+    let file = |more: &str| {
+        key("a", "\"eu-west-1\"", "AKIAA")
+            + &key("b", "\"eu-west-2\"", "AKIAA")
+            + &key("c", "\"eu-west-1\"", "AKIAC")
+            + &integration("g", "\"a\"", more)
+            + &integration("h", "\"a\"", "")
+    };
+    let without = pairs(file("").split("[integrations").next().unwrap());
+    let plans = on("GET", "eu-west-1", "/usageplans");
+    let keys = on("GET", "eu-west-1", "/apikeys");
+    let writes = [
+        on("POST", "eu-west-1", "/apikeys"),
+        on("POST", "eu-west-1", "/usageplans/*/keys"),
+        on("DELETE", "eu-west-1", "/apikeys/*"),
+    ];
+    for (more, expected) in [
+        ("", vec![plans.clone()]),
+        ("read_api_keys = true", vec![plans.clone(), keys.clone()]),
+        ("subscriptions = true", [vec![plans.clone()], writes.to_vec()].concat()),
+        ("subscriptions = true\nread_api_keys = true", [vec![plans, keys], writes.to_vec()].concat()),
+    ] {
+        let with = pairs(&file(more));
+        let added: Vec<_> = with[0].1.iter().filter(|pair| !without[0].1.contains(pair)).cloned().collect();
+        assert_eq!(added, expected, "{more}");
+        assert_eq!(with[0].1.len(), without[0].1.len() + expected.len(), "{more}");
+        assert_eq!(with[1], without[1], "c is offered by nobody");
+    }
+}
+
+#[test]
+fn of_an_organization_its_readers_keep_the_keys_and_in_each_partition() {
+    for partition in ["aws", "aws-cn", "aws-us-gov", "aws-eusc"] {
+        for (management, central_writes) in [("", true), ("management_account = \"skip\"", false)] {
+            let text = central(partition, management) + &integration("g", "\"org\"", "subscriptions = true");
+            let resource = format!("arn:{partition}:apigateway:*::/apikeys/*");
+            let delete = ("apigateway:DELETE".to_owned(), resource);
+            let found = pairs(&text);
+            let holds: Vec<bool> = found.iter().map(|(_, pairs)| pairs.contains(&delete)).collect();
+            assert_eq!(holds, [false, central_writes, true], "{partition} {management}");
+            let config = config(&text);
+            let child = value(&child_roles(&all(&config), &config.wants())[0].body);
+            let policy = &child["Resources"]["ChildRole"]["Properties"]["Policies"][0]["PolicyDocument"];
+            assert_eq!(allowed(policy), found[2].1);
+            assert!(child["Description"].as_str().unwrap().contains("keep API keys"), "{child}");
+        }
     }
 }
 
@@ -212,7 +278,7 @@ fn a_policy_that_does_not_fit_says_where_it_does() {
     };
     for (count, expected) in [(2, None), (6, Some("managed policy")), (20, Some("regions = [\"all\"]"))] {
         let config = config(&key("a", &regions(count), "AKIAA"));
-        let notes = policies(&all(&config), None)[0].notes.clone();
+        let notes = policies(&all(&config), &config.wants(), None)[0].notes.clone();
         assert_eq!(
             notes.first().map(|note| expected.is_some_and(|word| note.contains(word))),
             expected.map(|_| true),
@@ -221,7 +287,7 @@ fn a_policy_that_does_not_fit_says_where_it_does() {
     }
     // A role holds more.
     let role = format!("[connections.org]\nregions = [{}]\n{}", regions(20), central("aws", ""));
-    let found = policies(&all(&config(&role)), None);
+    let found = policies(&all(&config(&role)), &AllWants::default(), None);
     assert!(found.iter().all(|document| document.notes.is_empty()), "{found:?}");
 }
 
@@ -281,7 +347,8 @@ fn a_session_is_trusted_as_its_role() {
 fn a_template_holds_the_role_with_its_path_its_trust_and_its_permissions() {
     let config = config(&central("aws-us-gov", "external_id = \"env:ID\"\nchild_external_id = \"literal\""));
     let connections = all(&config);
-    let made = &central_roles(&connections, |_| "arn:aws-us-gov:iam::999988887777:user/u".to_owned())[0];
+    let made =
+        &central_roles(&connections, &config.wants(), |_| "arn:aws-us-gov:iam::999988887777:user/u".to_owned())[0];
     let template = value(&made.body);
     let properties = &template["Resources"]["CentralRole"]["Properties"];
     assert_eq!((&properties["RoleName"], &properties["Path"]), (&json!("Central"), &json!("/hub/")));
@@ -292,14 +359,14 @@ fn a_template_holds_the_role_with_its_path_its_trust_and_its_permissions() {
     assert_eq!(template["Parameters"]["ExternalId"]["NoEcho"], true);
     assert!(made.notes.iter().any(|note| note.contains("env:ID")), "{:?}", made.notes);
 
-    let child = value(&child_roles(&connections)[0].body);
+    let child = value(&child_roles(&connections, &config.wants())[0].body);
     let properties = &child["Resources"]["ChildRole"]["Properties"];
     assert_eq!((&properties["RoleName"], &properties["Path"]), (&json!("Child"), &json!("/spokes/")));
     assert_eq!(child["Parameters"], Value::Null);
     let trust = &properties["AssumeRolePolicyDocument"]["Statement"][0];
     assert_eq!(trust["Condition"]["StringEquals"]["sts:ExternalId"], "literal");
     // What the templates allow is what the policies say.
-    for document in policies(&connections, None) {
+    for document in policies(&connections, &config.wants(), None) {
         let template = match document.kind {
             Kind::CentralRole => &template["Resources"]["CentralRole"],
             Kind::ChildRole => &child["Resources"]["ChildRole"],
@@ -314,7 +381,7 @@ fn two_external_ids_by_reference_are_two_parameters() {
     let text = central("aws", "external_id = \"env:ONE\"")
         + &central("aws", "external_id = \"env:TWO\"").replace(".org.", ".org2.");
     let config = config(&text);
-    let made = central_roles(&all(&config), |_| "111122223333".to_owned());
+    let made = central_roles(&all(&config), &config.wants(), |_| "111122223333".to_owned());
     assert_eq!(made.len(), 1, "one role, one template");
     let template = value(&made[0].body);
     let ids: Vec<&Value> = (0..2)

@@ -3,7 +3,9 @@
 use super::super::account::Place;
 use super::super::classify::{Ask, Failure, Kind};
 use super::super::rest;
+use super::offered;
 use super::{LIST_HTTP, LIST_REST, Outcome, Step};
+use crate::config::Wants;
 
 /// The first step, by which it shows whether anything may be read there, with what it found.
 pub(super) async fn first(place: &Place) -> (Step, First<String>) {
@@ -11,8 +13,8 @@ pub(super) async fn first(place: &Place) -> (Step, First<String>) {
     (step(place, LIST_REST, outcome(place, &first, |first| seen(first.as_deref())).await), first)
 }
 
-/// Every other permission, in the order in which a run needs them.
-pub(super) async fn others(place: &Place, first_rest_api: &First<String>) -> Vec<Step> {
+/// Every other permission, in the order in which a run needs them; those of integrations follow what they belong to.
+pub(super) async fn others(place: &Place, first_rest_api: &First<String>, wants: Wants) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut tell = |name, outcome| steps.push(step(place, name, outcome));
 
@@ -33,13 +35,17 @@ pub(super) async fn others(place: &Place, first_rest_api: &First<String>) -> Vec
     tell(ROUTING_RULES, rules);
     let private = mappings(place, &domains, |domains| domains.private.as_ref()).await;
     tell("read mappings of private custom domains", private);
+    if wants.rest_only {
+        steps.iter_mut().filter(|step| !step.name.ends_with("of REST APIs")).for_each(|step| step.needed = false);
+    }
+    steps.extend(offered::steps(place, first_rest_api, wants).await);
     steps
 }
 
 /// Without this permission a run only sees less.
 const ROUTING_RULES: &str = "read routing rules of custom domains";
 
-fn step(place: &Place, name: &'static str, outcome: Outcome) -> Step {
+pub(super) fn step(place: &Place, name: &'static str, outcome: Outcome) -> Step {
     Step {
         name,
         account_id: Some(place.account_id.clone()),
@@ -177,7 +183,7 @@ async fn routing_rules(place: &Place, domains: &Result<Domains, Failure>) -> Out
 }
 
 /// Why nothing is tried on what could not even be listed.
-const LISTING_FAILED: &str = "the listing before it failed";
+pub(super) const LISTING_FAILED: &str = "the listing before it failed";
 
 fn not_tried_twice<T>(first: &First<T>, nothing: &str) -> (Outcome, Outcome) {
     let why = if first.is_err() { LISTING_FAILED } else { nothing };
@@ -185,7 +191,7 @@ fn not_tried_twice<T>(first: &First<T>, nothing: &str) -> (Outcome, Outcome) {
 }
 
 /// A family that the region does not have is nothing to repair, and what was deleted a moment ago shows that it may be read.
-async fn outcome<T>(place: &Place, answer: &Result<T, Failure>, detail: impl Fn(&T) -> String) -> Outcome {
+pub(super) async fn outcome<T>(place: &Place, answer: &Result<T, Failure>, detail: impl Fn(&T) -> String) -> Outcome {
     match answer {
         Ok(answer) => Outcome::Passed(detail(answer)),
         Err(failure) if failure.kind == Kind::Unsupported => {
@@ -198,6 +204,6 @@ async fn outcome<T>(place: &Place, answer: &Result<T, Failure>, detail: impl Fn(
     }
 }
 
-fn seen(first: Option<&str>) -> String {
+pub(super) fn seen(first: Option<&str>) -> String {
     first.map_or_else(|| "there is none yet".to_owned(), |name| format!("saw {name}"))
 }

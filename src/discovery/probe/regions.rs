@@ -10,7 +10,7 @@ use super::super::aws::Aws;
 use super::super::progress::Progress;
 use super::permissions::{self, First};
 use super::{Outcome, Step};
-use crate::config::Connection;
+use crate::config::{Connection, Wants};
 use crate::inventory::ScopeState;
 use crate::plan::explained;
 
@@ -39,6 +39,7 @@ impl Lucky {
 pub(super) struct Trial<'a> {
     pub(super) aws: &'a Aws,
     pub(super) connection: &'a Connection,
+    pub(super) wants: Wants,
     pub(super) account: &'a Account,
     pub(super) today: NaiveDate,
 }
@@ -76,7 +77,7 @@ impl Trial<'_> {
     }
 
     async fn all(&self, place: &Place, first: Step, found: &First<String>) -> Vec<Step> {
-        let others = permissions::others(place, found).await;
+        let others = permissions::others(place, found, self.wants).await;
         std::iter::once(first).chain(others.into_iter().map(|step| self.judged(step))).collect()
     }
 

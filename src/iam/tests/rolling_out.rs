@@ -50,7 +50,9 @@ fn connections_that_share_a_central_role_share_its_stack_and_whichever_is_asked_
     let chosen = [&config.connections["b"]];
     let names = |kind| sharing(file(), &chosen, kind).iter().map(|one| one.name.as_str()).collect::<Vec<_>>();
     assert_eq!((names(Kind::CentralRole), names(Kind::ChildRole)), (vec!["a", "b", "c"], vec!["a", "b"]));
-    let central = &central_roles(&sharing(file(), &chosen, Kind::CentralRole), |_| "111122223333".to_owned());
+    let central = &central_roles(&sharing(file(), &chosen, Kind::CentralRole), &AllWants::default(), |_| {
+        "111122223333".to_owned()
+    });
     assert_eq!(central.len(), 1);
     let text = value(&central[0].body).to_string();
     assert!(text.contains("role/spokes/Child") && text.contains("role/Other") && text.contains("what env:C holds"));

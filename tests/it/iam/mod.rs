@@ -2,6 +2,7 @@
 
 mod documents;
 mod minimal;
+mod offered;
 mod simulated;
 mod templates;
 
@@ -32,6 +33,14 @@ fn alone(schedules: &str) -> Home {
 /// A connection of this name that enters by `credentials`, which begins with the kind and `]`.
 fn connection(name: &str, region: &str, credentials: &str) -> String {
     format!("[connections.{name}]\nregions = [\"{region}\"]\n[connections.{name}.credentials.{credentials}\n")
+}
+
+/// An integration that offers the APIs of every connection; `more` stands in its table.
+fn integration(more: &str) -> String {
+    format!(
+        "[integrations.portal.gravitee]\nendpoints = [\"https://apim.example.com\"]\ntoken = \"env:NEVER_SET\"\n\
+         integration_id = \"one\"\n{more}\n"
+    )
 }
 
 const KEY: &str = "aws_user]\naccess_key_id = \"AKIAREADER\"\nsecret_access_key = \"env:NEVER_SET\"";

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{PARTITIONS, alone, central_role, connection};
+use super::{PARTITIONS, alone, central_role, connection, integration};
 use crate::support::{CANARY, Home, server, venv};
 
 /// What is compared: each `NAME.yaml` with `NAME.json`, by what Python's yaml module reads, which is YAML 1.1 as in CloudFormation's own tools.
@@ -43,7 +43,8 @@ fn a_checker_of_templates_takes_every_one_and_yaml_says_what_json_says() {
         .enumerate()
         {
             for region in [region, "all"] {
-                let home = alone(&connection("org", region, &central_role(partition, more)));
+                let keys = if number == 2 { integration("subscriptions = true\nread_api_keys = true") } else { String::new() };
+                let home = alone(&(connection("org", region, &central_role(partition, more)) + &keys));
                 let principal = format!("arn:{partition}:iam::222233334444:user/aboard");
                 for (what, words) in
                     [("central", &["iam", "central-role", "--principal", &principal][..]), ("child", &["iam", "child-role"])]
