@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
-use aboard::config::gravitee::yaml_properties;
 use nix::sys::signal::Signal;
 
+use crate::gravitee::controller::{Controller, Rules};
+use crate::support::compose::{environment, with};
 use crate::support::web::ask;
 use crate::support::{CANARY, Home, Running, Said};
 
@@ -21,7 +21,7 @@ fn home() -> Home {
 }
 
 /// The values with which a person fills in `.env`.
-fn filled_in() -> BTreeMap<&'static str, &'static str> {
+fn filled_in<'a>() -> BTreeMap<&'static str, &'a str> {
     BTreeMap::from([
         ("WS_ENDPOINTS", "https://apim.example.com/integration-controller"),
         ("WS_AUTH_TOKEN", CANARY),
@@ -32,39 +32,6 @@ fn filled_in() -> BTreeMap<&'static str, &'static str> {
         ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"),
         ("AWS_SECRET_ACCESS_KEY", CANARY),
     ])
-}
-
-/// `${NAME}` and `${NAME:-default}`, as Compose fills them in.
-fn interpolated(text: &str, values: &BTreeMap<&str, &str>) -> String {
-    let mut whole = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        let (inside, after) = after.split_once('}').unwrap();
-        let (name, usual) = inside.split_once(":-").unwrap_or((inside, ""));
-        whole.push_str(before);
-        whole.push_str(values.get(name).copied().unwrap_or(usual));
-        rest = after;
-    }
-    whole + rest
-}
-
-/// The service's environment in the compose file.
-fn environment(values: &BTreeMap<&str, &str>) -> Vec<(String, String)> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gravitee/docker-compose.yaml");
-    let properties = yaml_properties(&fs::read_to_string(file).unwrap()).unwrap();
-    let service = "services.integration-agent";
-    assert_eq!(properties[&format!("{service}.image")], "aboard:${AGENT_VERSION:-latest}");
-    let lines = properties.iter().filter(|(key, _)| key.starts_with(&format!("{service}.environment[")));
-    let pairs = lines.map(|(_, line)| {
-        let (name, value) = line.split_once('=').unwrap();
-        (name.to_owned(), interpolated(value, values))
-    });
-    pairs.collect()
-}
-
-fn with(mut command: Command, variables: &[(String, String)]) -> Command {
-    command.env_clear().envs(variables.iter().map(|(name, value)| (name, value)));
-    command
 }
 
 fn said(mut command: Command) -> Said {
@@ -156,7 +123,12 @@ fn a_schedule_file_goes_before_the_variables_and_says_so() {
 #[test]
 fn run_follows_the_variables_answers_probes_and_says_what_no_volume_costs() {
     let home = home();
-    let mut variables = environment(&filled_in());
+    let rules = Rules { token: CANARY.to_owned(), target_id: "8a7d4c2e".to_owned(), ..Rules::default() };
+    let controller = Controller::start(rules);
+    let endpoint = controller.endpoint();
+    let mut values = filled_in();
+    values.insert("WS_ENDPOINTS", &endpoint);
+    let mut variables = environment(&values);
     for (name, value) in [
         ("gravitee_services_core_http_enabled", "true"),
         ("gravitee_services_core_http_port", "0"),
@@ -167,6 +139,8 @@ fn run_follows_the_variables_answers_probes_and_says_what_no_volume_costs() {
     let mut worker = Running::start(with(home.command(&["run"]), &variables));
     let address = worker.word_after("listening on ").parse().unwrap();
     worker.wait_until_said("following what was set at the start");
+    controller.wait_for_agent(1);
+    worker.wait_until_said("connected to ");
     let answer = ask(address, "GET", "/_node/health", &[], "");
     assert_eq!((answer.status, answer.json()), (200, serde_json::json!({ "worker": { "healthy": true } })));
     assert_eq!(ask(address, "GET", "/api/v1/apis", &[], "").status, 404);

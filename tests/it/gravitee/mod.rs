@@ -3,7 +3,8 @@
 mod agent;
 mod breaking;
 mod connecting;
-mod controller;
+pub(crate) mod controller;
+mod drop_in;
 mod exchange;
 mod ingesting;
 mod network;

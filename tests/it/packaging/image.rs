@@ -1,5 +1,6 @@
 //! The root file system of the image, and the program in it as process 1.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,8 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use super::{is_root, ok, ours};
-use crate::support::{CANARY, LONG, Running, shop, tools};
+use crate::gravitee::controller::{Controller, Rules};
+use crate::support::{CANARY, LONG, Running, compose, shop, tools};
 
 /// The user that the image names.
 const USER: u32 = 65_532;
@@ -49,19 +51,29 @@ struct Container {
 
 impl Container {
     fn new(keys: &str) -> Self {
+        let container = Self::without_a_file();
+        let text = shop::schedules("regions = [\"eu-west-1\"]") + "\n[connections.shop.auto_onboard]\n" + keys;
+        fs::write(container.volumes.path().join("etc/schedules.toml"), text).unwrap();
+        container
+    }
+
+    fn without_a_file() -> Self {
         let (root, volumes) = (lay_out(), tempfile::tempdir().unwrap());
         fs::set_permissions(volumes.path(), fs::Permissions::from_mode(0o755)).unwrap();
         for folder in ["state", "run", "etc"] {
             fs::create_dir(volumes.path().join(folder)).unwrap();
             chown(volumes.path().join(folder), Some(USER), Some(USER)).unwrap();
         }
-        let text = shop::schedules("regions = [\"eu-west-1\"]") + "\n[connections.shop.auto_onboard]\n" + keys;
-        fs::write(volumes.path().join("etc/schedules.toml"), text).unwrap();
         Self { sim: Simulator::start(shop::stocked()), root, volumes }
     }
 
     /// Starts the image's program with these arguments.
     fn start(&self, words: &[&str]) -> Running {
+        self.start_with(words, &[])
+    }
+
+    /// The same with these variables besides.
+    fn start_with(&self, words: &[&str], variables: &[(String, String)]) -> Running {
         let mut command = Command::new(tools::debian("unshare", "util-linux"));
         // The shell makes the mounts and is gone when the program starts.
         let script = r#"
@@ -82,6 +94,7 @@ impl Container {
             command.env(name, value);
         }
         command.env("AWS_ENDPOINT_URL", self.sim.url()).env("AWS_EC2_METADATA_DISABLED", "true").env("SECRET", CANARY);
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         Running::start(command)
     }
 
@@ -152,4 +165,39 @@ fn a_command_in_the_container_reaches_aws_and_the_registry() {
     assert_eq!(ended.said.code, Some(0), "{ended:?}");
     assert_eq!(ended.said.json()["counts"]["onboard"], 3, "{ended:?}");
     assert!(container.registry().exists());
+}
+
+#[test]
+fn without_a_file_and_with_the_environment_of_gravitees_agent_it_is_that_agent() {
+    if !is_root() {
+        eprintln!(
+            "not run: without_a_file_and_with_the_environment_of_gravitees_agent_it_is_that_agent, for only root can \
+             make the namespaces"
+        );
+        return;
+    }
+    let controller = Controller::start(Rules::default());
+    let (endpoint, rules) = (controller.endpoint(), Rules::default());
+    let variables = compose::environment(&BTreeMap::from([
+        ("WS_ENDPOINTS", endpoint.as_str()),
+        ("WS_AUTH_TOKEN", &rules.token),
+        ("INTEGRATION_ID", &rules.target_id),
+        ("AWS_REGION", shop::REGION),
+        ("AWS_ACCESS_KEY_ID", shop::KEY),
+        ("AWS_SECRET_ACCESS_KEY", CANARY),
+    ]));
+    let container = Container::without_a_file();
+    let mut worker = container.start_with(&["run"], &variables);
+    controller.wait_for_agent(1);
+    let said = "there is no schedule file, so the settings of Gravitee's agent count (10 variables); the registry is \
+                /var/lib/aboard/aboard.db";
+    worker.wait_until_said(said);
+    // What the image's health check asks.
+    let health = container.start_with(&["health", "--live"], &variables).end();
+    assert_eq!(health.said.code, Some(0), "{health:?}");
+    kill(process_one(worker.pid()), Signal::SIGTERM).unwrap();
+    let ended = worker.end();
+    assert_eq!(ended.said.code, Some(0), "{ended:?}");
+    assert!(container.registry().exists() && !format!("{ended:?}").contains(CANARY));
+    controller.record().assert_proper();
 }

@@ -4,6 +4,7 @@ pub(crate) mod aboard;
 pub(crate) mod apisec;
 pub(crate) mod book;
 pub(crate) mod clock;
+pub(crate) mod compose;
 pub(crate) mod manager;
 pub(crate) mod mounts;
 pub(crate) mod network;
