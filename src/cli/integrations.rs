@@ -36,7 +36,8 @@ fn lines(config: &Config, gravitee: &GraviteeConfig) -> Vec<(&'static str, Strin
     let keys = if gravitee.subscriptions { "API keys are made and deleted in AWS" } else { "off" };
     lines.push(("subscriptions", keys.to_owned()));
     lines.push(("identity", gravitee.identity.to_string()));
-    let ingest = gravitee.management.as_ref().map(|management| format!("after scheduled runs, by {}", management.url));
+    let ingest =
+        gravitee.management.as_ref().map(|management| format!("after runs that find something, by {}", management.url));
     lines.push(("ingest", ingest.unwrap_or_else(|| "when somebody asks for it in the console".to_owned())));
     lines
 }

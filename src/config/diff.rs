@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::model::{
     ApisecConfig, AssumeRole, AutoOnboard, AwsUser, CentralRole, CommandTarget, Config, Connection, Credentials,
-    DefaultChain, EntryRules, HttpConfig, Limits, MonthDay, NetworkConfig, Recurrence, Regions, RegistryConfig, Retry,
-    Source, Target, TargetKind, WebhookTarget,
+    DefaultChain, EntryRules, HttpConfig, Integration, Limits, MonthDay, NetworkConfig, Recurrence, Regions,
+    RegistryConfig, Retry, Source, Target, TargetKind, WebhookTarget,
 };
 use super::pattern::{Filter, Patterns};
 
@@ -149,8 +149,10 @@ fn clause(word: &str, names: &[String]) -> Option<String> {
 #[must_use]
 pub fn diff(old: &Config, new: &Config) -> Diff {
     let Config { registry, http, network, limits, targets, connections, integrations, node } = old;
-    let (added, removed, changed, unchanged) = by_name(connections, &new.connections, connection);
-    let targets = targets_of(by_name(targets, &new.targets, target));
+    let (added, removed, changed, unchanged) = by_name(connections, &new.connections, |before, after| {
+        connection(before, after, (integrations, &new.integrations))
+    });
+    let targets = targets_of(by_name(&written_down(targets), &written_down(&new.targets), target));
     let integrations = targets_of(by_name(integrations, &new.integrations, integrations::integration));
     let RegistryConfig { path, keep_runs } = registry;
     let NetworkConfig { ca_file } = network;
@@ -207,6 +209,12 @@ pub fn in_force(running: &Config, new: Config) -> Config {
 
 type ByName = (Vec<String>, Vec<String>, Vec<Changed>, usize);
 
+/// Without those that integrations make: what differs there is said of the integration.
+fn written_down(targets: &BTreeMap<String, Target>) -> BTreeMap<String, Target> {
+    let written = targets.iter().filter(|(_, target)| !matches!(target.kind, TargetKind::Ingest(_)));
+    written.map(|(name, target)| (name.clone(), target.clone())).collect()
+}
+
 fn targets_of((added, removed, changed, unchanged): ByName) -> TargetDiff {
     TargetDiff { added, removed, changed, unchanged }
 }
@@ -214,7 +222,7 @@ fn targets_of((added, removed, changed, unchanged): ByName) -> TargetDiff {
 fn by_name<T: PartialEq>(
     old: &BTreeMap<String, T>,
     new: &BTreeMap<String, T>,
-    fields: fn(&T, &T) -> Vec<String>,
+    fields: impl Fn(&T, &T) -> Vec<String>,
 ) -> ByName {
     let added = new.keys().filter(|name| !old.contains_key(*name)).cloned().collect();
     let removed = old.keys().filter(|name| !new.contains_key(*name)).cloned().collect();
@@ -283,7 +291,9 @@ fn globs(patterns: &Patterns) -> BTreeSet<&str> {
     patterns.texts().collect()
 }
 
-fn connection(old: &Connection, new: &Connection) -> Vec<String> {
+type Integrations<'a> = &'a BTreeMap<String, Integration>;
+
+fn connection(old: &Connection, new: &Connection, integrations: (Integrations<'_>, Integrations<'_>)) -> Vec<String> {
     let Connection {
         name: _,
         credentials: entered,
@@ -307,7 +317,13 @@ fn connection(old: &Connection, new: &Connection) -> Vec<String> {
     keys.within("include", |keys| filter(keys, include, &new.include));
     keys.within("exclude", |keys| filter(keys, exclude, &new.exclude));
     // Where the file names none these are all its targets, in its order.
-    keys.compare_sets("targets", targets, &new.targets);
+    let (before, after) = integrations;
+    let written = |name: &&String, integrations: Integrations<'_>| !integrations.contains_key(*name);
+    keys.compare_sets(
+        "targets",
+        targets.iter().filter(|name| written(name, before)),
+        new.targets.iter().filter(|name| written(name, after)),
+    );
     match (auto_onboard, &new.auto_onboard) {
         (None, Some(_)) | (Some(_), None) => keys.push("auto_onboard"),
         (old_schedule, new_schedule) => keys.within("auto_onboard", |keys| {
@@ -469,6 +485,8 @@ fn target(old: &Target, new: &Target) -> Vec<String> {
         TargetKind::Command(_) => "command",
         TargetKind::Directory(_) => "directory",
         TargetKind::Backstage(_) => "backstage",
+        // Never met: what differs of them is said of their integrations.
+        TargetKind::Ingest(_) => "gravitee",
     };
     let mut keys = Keys::below("");
     keys.within(table, |keys| {

@@ -14,6 +14,7 @@ mod format;
 pub mod gravitee;
 mod keys;
 pub mod model;
+mod offering;
 pub mod pattern;
 mod problem;
 mod read;
@@ -37,6 +38,7 @@ pub(crate) use format::backstage::{is_entity_name, is_entity_ref};
 
 pub use diff::{Changed, Diff, TargetDiff, diff, in_force};
 pub use model::*;
+pub use offering::Offering;
 pub use pattern::{Filter, Pattern, Patterns};
 pub use problem::{Excerpt, Problem};
 pub use schema::schema;

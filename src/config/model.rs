@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 pub use apisec::ApisecConfig;
 pub use integration::{
-    Authorities, Authorization, GraviteeConfig, GraviteeLimits, Integration, IntegrationKind, ManagementConfig,
-    NodeConfig, ProxyConfig, ProxyLogin,
+    Authorities, Authorization, GraviteeConfig, GraviteeLimits, IngestConfig, Integration, IntegrationKind,
+    ManagementConfig, NodeConfig, ProxyConfig, ProxyLogin,
 };
 pub use wants::{AllWants, Wants};
 
@@ -165,6 +165,8 @@ pub enum TargetKind {
     Command(CommandTarget),
     /// A catalog file for Backstage.
     Backstage(BackstageTarget),
+    /// Gravitee's management API, asked to ingest: not of `[targets]`, but an integration's `management`, by the integration's name.
+    Ingest(Box<IngestConfig>),
 }
 
 /// `[targets.NAME.webhook]`.
@@ -305,7 +307,8 @@ pub struct Connection {
     pub include: Filter,
     /// What an API must not be.
     pub exclude: Filter,
-    /// The targets that get told, by name, in the file's order; absent in the file = all.
+    /// The targets that get told, by name, in the file's order; absent in the file = all. After them the integrations that are asked to ingest
+    /// the connection's APIs.
     pub targets: Vec<String>,
     /// What decides entry besides the filters; the defaults where there is no `auto_onboard`.
     pub entry: EntryRules,

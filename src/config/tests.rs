@@ -105,6 +105,29 @@ fn a_connection_tells_every_target_in_the_order_of_the_file_unless_it_names_some
 }
 
 #[test]
+fn an_integration_with_a_management_api_is_a_target_of_the_connections_that_it_names() {
+    let more = "[targets.t.directory]\npath = \"t\"\n[connections.b]\nregions = [\"eu-west-1\"]\ncredentials.default_chain = {}\n\
+                targets = []\n[integrations.apim.gravitee]\nendpoints = [\"https://e\"]\ntoken = \"env:T\"\nintegration_id = \"1\"\n\
+                accept_api_without_usage_plan = true\nca_file = \"ca.pem\"\n";
+    let management =
+        "management = { url = \"https://m\", token = \"env:M\", retry.first = \"1m\", events = [\"api.onboarded\"] }\n";
+    let told = |lines: &str| {
+        let config = config(&format!("{HEAD}{more}{lines}"));
+        let names = |of: &str| config.connections[of].targets.clone();
+        (names("a"), names("b"), config.targets.get("apim").cloned())
+    };
+    assert_eq!(told(""), (vec!["t".to_owned()], vec![], None));
+    let (a, b, apim) = told(management);
+    assert_eq!((a, b), (vec!["t".to_owned(), "apim".to_owned()], vec!["apim".to_owned()]));
+    let apim = apim.unwrap();
+    assert_eq!((apim.events, apim.retry.first), (vec![Event::Onboarded], Duration::from_mins(1)));
+    let TargetKind::Ingest(ingest) = apim.kind else { panic!("no ingest") };
+    assert!(ingest.offering.without_usage_plan && ingest.authorities.is_some());
+    let (a, b, _) = told(&format!("connections = [\"b\"]\n{management}"));
+    assert_eq!((a, b), (vec!["t".to_owned()], vec!["apim".to_owned()]));
+}
+
+#[test]
 fn a_literal_and_a_reference_are_told_apart() {
     let text = "[connections.a]\nregions = [\"all\", \"!ap-*\"]\n[connections.a.credentials.assume_role]\n\
                 role_arn = \"arn:aws:iam::111122223333:role/R\"\nexternal_id = \"team:7\"\n\

@@ -4,16 +4,18 @@
 
 use std::error::Error;
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Method, RequestBuilder};
+use secrecy::ExposeSecret;
 use url::Url;
 
 use super::Failure;
 use super::answer::{Answer, excerpt};
-use crate::config::NetworkConfig;
-use crate::{environment, trust};
+use crate::config::{Authorities, NetworkConfig, ProxyConfig};
+use crate::{environment, secret, trust};
 
 /// How long a connection may take to come about, within the limit for the whole attempt.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -37,12 +39,29 @@ impl fmt::Debug for Client {
     }
 }
 
+/// What a target has of its own besides `[network]` and the environment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Way<'a> {
+    /// Whom to trust, too.
+    pub(super) authorities: Option<&'a Authorities>,
+    /// The proxy in place of the environment's.
+    pub(super) proxy: Option<&'a ProxyConfig>,
+}
+
 impl Client {
     /// A client that gives each request, its answer included, `timeout`. Reads the certificate file, so it may block.
     ///
     /// # Errors
     /// The certificate file cannot be used, or the system trusts nobody at all.
     pub(super) fn new(network: &NetworkConfig, timeout: Duration) -> Result<Self, Failure> {
+        Self::by(Way::default(), network, timeout)
+    }
+
+    /// The same with what a target has of its own. Reads the proxy's password too.
+    ///
+    /// # Errors
+    /// Those of [`Client::new`], and a password that cannot be read.
+    pub(super) fn by(way: Way<'_>, network: &NetworkConfig, timeout: Duration) -> Result<Self, Failure> {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("aboard/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
@@ -51,10 +70,25 @@ impl Client {
             .connect_timeout(CONNECT.min(timeout))
             .timeout(timeout)
             .pool_idle_timeout(KEPT_IDLE);
-        if let Some(path) = trust::ca_file(network) {
-            let pem = trust::pem(&path).map_err(|error| Failure::passing(error.to_string()))?;
+        let own = match way.authorities {
+            Some(Authorities::File(path)) => Some(read_pem(path)?),
+            Some(Authorities::Text(text)) => Some(text.clone().into_bytes()),
+            None => None,
+        };
+        let shared = trust::ca_file(network).map(|path| read_pem(&path)).transpose()?;
+        for pem in [shared, own].into_iter().flatten() {
             let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| set_up(&error))?;
             builder = builder.tls_certs_merge(certificates);
+        }
+        if let Some(ProxyConfig { url, login }) = way.proxy {
+            let mut proxy = reqwest::Proxy::all(url.as_str()).map_err(|error| set_up(&error))?;
+            if let Some(login) = login {
+                let password = secret::resolve(&login.password);
+                let password = password
+                    .map_err(|error| Failure::passing(format!("the proxy's password cannot be read: {error}")))?;
+                proxy = proxy.basic_auth(&login.username, password.expose_secret());
+            }
+            builder = builder.proxy(proxy);
         }
         Ok(Self { http: builder.build().map_err(|error| set_up(&error))?, timeout })
     }
@@ -76,6 +110,10 @@ impl Client {
             Err(error) => Err(failure(&error, &place, self.timeout)),
         }
     }
+}
+
+fn read_pem(path: &Path) -> Result<Vec<u8>, Failure> {
+    trust::pem(path).map_err(|error| Failure::passing(error.to_string()))
 }
 
 /// A URL as it may be shown: scheme, host and port.

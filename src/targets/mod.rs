@@ -15,6 +15,7 @@ mod event;
 mod fixtures;
 mod folder;
 mod git;
+mod ingest;
 mod names;
 mod remembered;
 mod summary;
@@ -239,6 +240,7 @@ pub fn open(settings: &Settings, setup: &Setup) -> Result<Box<dyn Target>, Failu
         TargetKind::Webhook(webhook) => Ok(Box::new(webhook::Webhook::new(webhook, setup)?)),
         TargetKind::Command(command) => Ok(Box::new(command::Command::new(command)?)),
         TargetKind::Directory(directory) => Ok(Box::new(directory::Directory::new(name, directory))),
+        TargetKind::Ingest(config) => Ok(Box::new(ingest::Ingest::new(config, &setup.network))),
         TargetKind::Backstage(backstage) => Ok(Box::new(backstage::BackstageCatalog::new(name, backstage, setup)?)),
     }
 }

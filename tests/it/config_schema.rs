@@ -127,7 +127,7 @@ fn a_default_in_the_schema_is_what_holds_without_the_key() {
     let schema = config::schema();
     let given: toml::Table = toml::from_str(bare).unwrap();
 
-    let tables: [(&[&str], &str); 13] = [
+    let tables: [(&[&str], &str); 14] = [
         (&["registry"], "/properties/registry"),
         (&["limits"], "/properties/limits"),
         (&["targets", "hook", "webhook"], "/properties/targets/additionalProperties/properties/webhook"),
@@ -147,6 +147,10 @@ fn a_default_in_the_schema_is_what_holds_without_the_key() {
         (
             &["integrations", "portal", "gravitee", "management"],
             "/properties/integrations/additionalProperties/properties/gravitee/properties/management",
+        ),
+        (
+            &["integrations", "portal", "gravitee", "management", "retry"],
+            "/properties/integrations/additionalProperties/properties/gravitee/properties/management/properties/retry",
         ),
         (
             &["connections", "a", "credentials", "assume_role"],

@@ -25,6 +25,7 @@ mod editing;
 mod gravitee;
 mod http;
 mod iam;
+mod ingest;
 mod interrupt;
 mod layering;
 mod logging;

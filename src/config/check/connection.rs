@@ -9,11 +9,19 @@ use crate::inventory::{Protocol, ScopeState};
 
 use super::{credentials, regions, schedule};
 
+/// Names that a connection may meet.
+pub(super) struct Known<'a> {
+    /// Of `[targets]`.
+    pub(super) targets: &'a [&'a str],
+    /// Of `[integrations]`.
+    pub(super) integrations: &'a [&'a str],
+}
+
 pub(super) fn connection(
     report: &mut Report<'_>,
     name: &str,
     node: &Node<'_>,
-    target_names: &[&str],
+    known: &Known<'_>,
     place: &Place,
 ) -> Option<Connection> {
     let credentials = credentials::credentials(report, node, place);
@@ -26,7 +34,7 @@ pub(super) fn connection(
     }
     let arn = kind.and_then(|(_, node)| node.text("role_arn")).and_then(|arn| role_arn(arn).ok());
     let regions = regions::regions(report, node, arn.as_ref().map(|arn| arn.partition.as_str()), central);
-    let targets = targets(report, node, target_names);
+    let targets = targets(report, node, known);
     let (entry, auto_onboard) = match node.table("auto_onboard") {
         None => (EntryRules::default(), None),
         Some(table) => {
@@ -49,13 +57,25 @@ pub(super) fn connection(
     })
 }
 
-fn targets(report: &mut Report<'_>, node: &Node<'_>, known: &[&str]) -> Vec<String> {
+fn targets(report: &mut Report<'_>, node: &Node<'_>, names: &Known<'_>) -> Vec<String> {
+    let known = names.targets;
     if !node.has("targets") {
         return known.iter().map(|name| (*name).to_owned()).collect();
     }
     let path = node.path("targets");
     let named = node.texts("targets");
     for (name, span) in named.iter().filter(|(name, _)| !known.contains(name)) {
+        if names.integrations.contains(name) {
+            let complaint = Complaint::new(format!(
+                "\"{name}\" is an integration, which says itself whose APIs it is asked to ingest"
+            ));
+            report.error(
+                span,
+                &path,
+                complaint.hint(format!("leave it out; integrations.{name} has connections = [...] for that")),
+            );
+            continue;
+        }
         let hint = suggest::did_you_mean(name, known.iter().copied()).unwrap_or_else(|| {
             if known.is_empty() {
                 format!("add a table [targets.{name}.webhook]")

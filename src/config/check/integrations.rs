@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::ingest;
 use crate::config::format::network::{endpoint_url, is_open, service_url};
 use crate::config::format::time::duration_text;
 use crate::config::read::Node;
 use crate::config::report::{Complaint, Report};
 use crate::config::{
-    Authorities, Authorization, GraviteeConfig, GraviteeLimits, IdentityTemplate, Integration, IntegrationKind,
-    ManagementConfig, Place, ProxyConfig, ProxyLogin, suggest,
+    Authorities, Authorization, GraviteeConfig, GraviteeLimits, IdentityTemplate, Integration, IntegrationKind, Place,
+    ProxyConfig, ProxyLogin, suggest,
 };
-
-/// Of organization and environment, as the server makes them where nobody names others.
-const DEFAULT_ID: &str = "DEFAULT";
 
 /// Headers that opening the connection sets by itself, in lower case.
 const OWN_HEADERS: [&str; 7] = [
@@ -53,7 +51,7 @@ fn gravitee(report: &mut Report<'_>, node: &Node<'_>, known: &[&str], place: &Pl
     let headers = headers(report, node, place);
     let proxy = node.table("proxy").and_then(|proxy| self::proxy(report, &proxy, place));
     let limits = limits(report, node);
-    let management = node.table("management").and_then(|node| management(report, &node, place));
+    let management = node.table("management").and_then(|node| ingest::management(report, &node, place));
     Some(GraviteeConfig {
         endpoints: if endpoints.is_empty() { return None } else { endpoints },
         authorization: Authorization::Token(node.secret("token", place)?),
@@ -170,19 +168,4 @@ fn limits(report: &mut Report<'_>, gravitee: &Node<'_>) -> GraviteeLimits {
         }
     }
     limits
-}
-
-fn management(report: &mut Report<'_>, node: &Node<'_>, place: &Place) -> Option<ManagementConfig> {
-    let url = service_url(node.text("url")?).ok()?;
-    if is_open(&url) {
-        let complaint = Complaint::new("the token goes over the network unencrypted").hint("use https");
-        report.warning(&node.span("url"), &node.path("url"), complaint);
-    }
-    let id = |key: &str| node.text(key).unwrap_or(DEFAULT_ID).trim().to_owned();
-    Some(ManagementConfig {
-        url,
-        organization: id("organization"),
-        environment: id("environment"),
-        token: node.secret("token", place)?,
-    })
 }

@@ -4,6 +4,7 @@
 
 mod connection;
 mod credentials;
+mod ingest;
 mod integrations;
 mod regions;
 mod schedule;
@@ -36,6 +37,7 @@ pub(super) fn file(report: &mut Report<'_>, file: &Node<'_>, place: &Place) -> O
     }
     targets::apart(report, file, place);
     targets::renames(report, file);
+    ingest::named_apart(report, file);
 
     let mut connections = BTreeMap::new();
     let nodes = file.named("connections");
@@ -43,12 +45,15 @@ pub(super) fn file(report: &mut Report<'_>, file: &Node<'_>, place: &Place) -> O
         let complaint = Complaint::new("the file names no connection, so there is nothing to look at");
         report.warning(&(0..0), "", complaint.hint("add a table [connections.NAME]"));
     }
+    let integration_names: Vec<&str> = file.named("integrations").into_iter().map(|(name, _)| name).collect();
+    let known = connection::Known { targets: &target_names, integrations: &integration_names };
     for (name, node) in nodes {
-        if let Some(connection) = connection::connection(report, name, &node, &target_names, place) {
+        if let Some(connection) = connection::connection(report, name, &node, &known, place) {
             connections.insert(name.to_owned(), connection);
         }
     }
 
     let integrations = integrations::integrations(report, file, place);
+    ingest::add(&integrations, &mut targets, &mut connections);
     Some(Config { registry, http: http?, network, limits, targets, connections, integrations, node: None })
 }

@@ -14,7 +14,7 @@ use crate::config::read::Node;
 use crate::config::report::{Complaint, Report};
 use crate::config::{Event, InstanceChoice, Place, Retry, Target, TargetKind, WebhookTarget};
 
-pub(super) use places::{apart, renames};
+pub(super) use places::{apart, of_apis_only, renames};
 
 const DEFAULT_WEBHOOK_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -33,11 +33,7 @@ pub(super) fn target(report: &mut Report<'_>, name: &str, node: &Node<'_>, place
         "backstage" => backstage::backstage(report, &node, place).map(TargetKind::Backstage),
         _ => None,
     };
-    let events = if node.has("events") {
-        node.texts("events").iter().filter_map(|(text, _)| Event::parse(text)).collect()
-    } else {
-        Event::DEFAULT.to_vec()
-    };
+    let events = events(&node);
     let instances = match node.text("instances") {
         Some("preferred") => InstanceChoice::Preferred,
         Some(_) => InstanceChoice::All,
@@ -63,7 +59,15 @@ fn in_flight(node: &Node<'_>, usual: usize) -> usize {
     node.integer("in_flight").and_then(|number| usize::try_from(number).ok()).unwrap_or(usual)
 }
 
-fn retry(report: &mut Report<'_>, target: &Node<'_>) -> Retry {
+pub(super) fn events(target: &Node<'_>) -> Vec<Event> {
+    if target.has("events") {
+        target.texts("events").iter().filter_map(|(text, _)| Event::parse(text)).collect()
+    } else {
+        Event::DEFAULT.to_vec()
+    }
+}
+
+pub(super) fn retry(report: &mut Report<'_>, target: &Node<'_>) -> Retry {
     let usual = Retry::default();
     let Some(node) = target.table("retry") else { return usual };
     // What is not given is no longer than what is.

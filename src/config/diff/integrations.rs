@@ -93,9 +93,14 @@ fn limits(keys: &mut Keys, old: &GraviteeLimits, new: &GraviteeLimits) {
 }
 
 fn management(keys: &mut Keys, old: &ManagementConfig, new: &ManagementConfig) {
-    let ManagementConfig { url, organization, environment, token } = old;
+    let ManagementConfig { url, organization, environment, token, timeout, events, retry } = old;
     keys.compare("url", url, &new.url);
     keys.compare("organization", organization, &new.organization);
     keys.compare("environment", environment, &new.environment);
     keys.compare("token", token, &new.token);
+    keys.compare("timeout", timeout, &new.timeout);
+    keys.compare_sets("events", events, &new.events);
+    keys.compare("retry.first", &retry.first, &new.retry.first);
+    keys.compare("retry.max", &retry.max, &new.retry.max);
+    keys.compare("retry.give_up", &retry.give_up, &new.retry.give_up);
 }

@@ -2,7 +2,8 @@
 
 use super::super::format::Format;
 use super::super::shape::{Key, Shape, Table};
-use super::{DAY, HOUR};
+use super::targets::{EVENTS, RETRY_KEY};
+use super::{DAY, HOUR, MINUTE};
 
 pub(super) static INTEGRATION: Table = Table {
     doc: "A server that asks for APIs by itself; it is of exactly one kind.",
@@ -164,8 +165,21 @@ static MANAGEMENT: Table = Table {
         Key::new("environment", Shape::Text(Format::Text), "The environment's id.")
             .default("\"DEFAULT\"")
             .example("\"DEFAULT\""),
-        Key::new("token", Shape::Secret, "A token that may ingest APIs of the integration, by reference.")
-            .required()
-            .example("\"env:GRAVITEE_MANAGEMENT_TOKEN\""),
+        Key::new(
+            "token",
+            Shape::Secret,
+            "A token whose user may read integrations and create APIs in the environment, by reference.",
+        )
+        .required()
+        .example("\"env:GRAVITEE_MANAGEMENT_TOKEN\""),
+        Key::new(
+            "timeout",
+            Shape::Duration { least: 1, most: 10 * MINUTE },
+            "Limit for one request; the server itself waits 60 s for the agent.",
+        )
+        .default("\"1m 15s\"")
+        .example("\"1m 15s\""),
+        EVENTS,
+        RETRY_KEY,
     ],
 };

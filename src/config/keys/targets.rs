@@ -75,7 +75,7 @@ const EVENT_NAMES: [&str; 8] = [
     "run.summary",
 ];
 
-const EVENTS: Key = Key::new(
+pub(super) const EVENTS: Key = Key::new(
     "events",
     Shape::List { items: &Shape::Choice(&EVENT_NAMES), never_empty: Some("leave the key out for the usual ones") },
     "Which events the target gets.",
@@ -101,7 +101,7 @@ const RENAMED_FROM: Key = Key::new(
 )
 .example("\"old-catalog\"");
 
-const RETRY_KEY: Key = Key::new("retry", Shape::Table(&RETRY), "When a failed delivery is tried again.");
+pub(super) const RETRY_KEY: Key = Key::new("retry", Shape::Table(&RETRY), "When a failed delivery is tried again.");
 
 static RETRY: Table = Table {
     doc: "When a failed delivery is tried again; the wait grows from `first` to `max`.",

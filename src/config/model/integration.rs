@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::SecretRef;
+use super::{Event, Retry, SecretRef};
+use crate::config::offering::Offering;
 use crate::config::pattern::Patterns;
 use crate::config::template::IdentityTemplate;
 
@@ -160,6 +161,27 @@ pub struct ManagementConfig {
     pub environment: String,
     /// What it is shown, after the word `Bearer`.
     pub token: SecretRef,
+    /// Limit for one request.
+    pub timeout: Duration,
+    /// Which events it is asked after, or told nothing of.
+    pub events: Vec<Event>,
+    /// When a failed request is made again.
+    pub retry: Retry,
+}
+
+/// An integration's `management` as a target: who is asked, and for what.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IngestConfig {
+    /// Where the management API is, and what it is shown.
+    pub management: ManagementConfig,
+    /// The integration's id.
+    pub integration_id: String,
+    /// What the integration offers of an API.
+    pub offering: Offering,
+    /// Whom to trust beside the system's certificate authorities and those of `[network]`.
+    pub authorities: Option<Authorities>,
+    /// The HTTP proxy to go through; absent = what the environment says.
+    pub proxy: Option<ProxyConfig>,
 }
 
 /// The listener of Gravitee's own agent for probes: `/_node/health` and nothing else. No schedule file asks for it; it stands for

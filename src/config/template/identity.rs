@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{Known, Part, filled, parts, write};
 use crate::config::report::Complaint;
+use crate::inventory::ApiId;
 
 /// What a placeholder of an identity stands for: what never changes of an API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +69,19 @@ impl IdentityTemplate {
     #[must_use]
     pub fn tells_stages_apart(&self) -> bool {
         self.0.contains(&Part::Placeholder(OfIdentity::Stage))
+    }
+
+    /// What a stage of an API is called by.
+    #[must_use]
+    pub fn of(&self, api: &ApiId, stage: &str) -> String {
+        let ApiId { partition, account_id, region, api_id } = api;
+        self.render(|placeholder| match placeholder {
+            OfIdentity::Partition => partition,
+            OfIdentity::AccountId => account_id,
+            OfIdentity::Region => region,
+            OfIdentity::ApiId => api_id,
+            OfIdentity::Stage => stage,
+        })
     }
 
     /// The identity, with `value` for each placeholder.

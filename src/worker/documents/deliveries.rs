@@ -79,5 +79,6 @@ pub fn kind(kind: &TargetKind) -> &'static str {
         TargetKind::Command(_) => "command",
         TargetKind::Directory(_) => "directory",
         TargetKind::Backstage(_) => "backstage",
+        TargetKind::Ingest(_) => "gravitee",
     }
 }

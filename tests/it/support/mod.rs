@@ -5,6 +5,7 @@ pub(crate) mod apisec;
 pub(crate) mod book;
 pub(crate) mod clock;
 pub(crate) mod compose;
+pub(crate) mod management;
 pub(crate) mod manager;
 pub(crate) mod mounts;
 pub(crate) mod network;

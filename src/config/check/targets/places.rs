@@ -25,12 +25,15 @@ pub(in crate::config::check) fn apart(report: &mut Report<'_>, file: &Node<'_>, 
 /// Complains where a target says that it had a name which another one has, or says that it had: nobody could tell what belongs to whom.
 pub(in crate::config::check) fn renames(report: &mut Report<'_>, file: &Node<'_>) {
     let names: Vec<&str> = file.named("targets").into_iter().map(|(name, _)| name).collect();
+    let integrations: Vec<&str> = file.named("integrations").into_iter().map(|(name, _)| name).collect();
     let mut taken: BTreeMap<String, &str> = BTreeMap::new();
     for (name, node) in file.named("targets") {
         let Some((_, node)) = node.kind() else { continue };
         let Some(from) = node.text("renamed_from").filter(|from| *from != name) else { continue };
         let complaint = if names.contains(&from) {
             Complaint::new(format!("there still is a target named {from}"))
+        } else if integrations.contains(&from) {
+            Complaint::new(format!("there is an integration named {from}"))
         } else if let Some(other) = taken.insert(from.to_owned(), name) {
             Complaint::new(format!("the target {other} had that name too"))
         } else {
@@ -54,7 +57,7 @@ fn plain(path: &Path) -> PathBuf {
 }
 
 /// Complains of events that are about runs, for a target that holds APIs.
-pub(super) fn of_apis_only(report: &mut Report<'_>, node: &Node<'_>) {
+pub(in crate::config::check) fn of_apis_only(report: &mut Report<'_>, node: &Node<'_>) {
     for (text, span) in node.texts("events") {
         if matches!(Event::parse(text), Some(Event::RunFinished | Event::RunSummary)) {
             let complaint = Complaint::new(format!("{text} is about a run, and this target holds APIs"));
