@@ -3,9 +3,9 @@
 //! | asked for | file |
 //! |---|---|
 //! | APIs and their stages | here |
-//! | usage plans | [`super::usage_plans`] |
-//! | whether an API needs keys | [`super::resources`] |
-//! | API keys, made and deleted | [`super::api_keys`] |
+//! | usage plans | `usage_plans` |
+//! | whether an API needs keys | `resources` |
+//! | API keys, made and deleted | `api_keys` |
 
 use std::sync::Arc;
 

@@ -85,9 +85,11 @@ fn stages_pass_the_globs_of_the_connection_and_of_the_integration_and_filters_le
 
 #[test]
 fn a_template_without_the_stage_makes_one_api_of_all_its_stages() {
-    let plan = UsagePlan::new("up1", "Gold").stage("manystage1", "test").stage("manystage1", "prod");
-    let many = RestApi::new("many").id("manystage1").stage("test").stage("prod");
-    let world = world().rest(ACCOUNT, REGION, many).usage_plan(ACCOUNT, REGION, plan);
+    let many = RestApi::new("many").id("manystage1").stage("test").stage("prod").needs_key();
+    let world = world()
+        .rest(ACCOUNT, REGION, many)
+        .usage_plan(ACCOUNT, REGION, UsagePlan::new("up1", "Gold").stage("manystage1", "test"))
+        .usage_plan(ACCOUNT, REGION, UsagePlan::new("up2", "Silver").stage("manystage1", "prod"));
     let site = Site::open(world, "identity = \"{api_id}\"");
     let answer = site.discover();
     assert_eq!(answer["apis"].as_array().unwrap().len(), 1, "{answer}");
@@ -96,6 +98,13 @@ fn a_template_without_the_stage_makes_one_api_of_all_its_stages() {
         answer["apis"][0]["connectionDetails"]["url"],
         "https://manystage1.execute-api.eu-west-1.amazonaws.com/prod"
     );
+    assert_eq!(site.start_ingest("job-1", &["manystage1"]), 1);
+    site.wait_ingested("job-1");
+    let api = &site.controller.apis()["manystage1"];
+    let plans: Vec<&str> = api["plans"].as_array().unwrap().iter().map(|plan| plan["id"].as_str().unwrap()).collect();
+    assert_eq!(plans, ["up1", "up2"], "the plans of all its stages");
+    let stages = json!({ "name": "aws-api-gateway-stage", "value": "prod,test", "format": "STRING" });
+    assert!(api["metadata"].as_array().unwrap().contains(&stages), "{api}");
     site.stop();
 }
 

@@ -33,7 +33,7 @@ fn bytes(pid: u32, name: &str) -> u64 {
     line.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1024
 }
 
-#[expect(clippy::print_stderr, reason = "whoever runs the long form wants to see the figures")]
+#[expect(clippy::print_stdout, reason = "a measurement, for whoever asks with --nocapture")]
 fn ingests(apis: usize) {
     let mut plan = UsagePlan::new("up1", "Gold");
     let mut world = world();
@@ -58,7 +58,7 @@ fn ingests(apis: usize) {
     assert_eq!(site.controller.stored(), apis);
     assert!(chunks.iter().all(|Ingested { bytes, ids, .. }| *bytes < 13_107_200 && ids.len() <= 50));
     let largest = chunks.iter().map(|chunk| chunk.bytes).max().unwrap();
-    eprintln!(
+    println!(
         "{apis} APIs of {length} bytes in {} chunks of at most {largest} bytes; resident: idle {idle}, peak {peak}, after {after}",
         chunks.len()
     );
