@@ -38,7 +38,7 @@ pub(super) fn coverage<W: Write>(
         must_be_seen(global, &registry, &filter)?;
     }
     match global.output {
-        Format::Json => output.json(&entries.iter().map(documents::coverage).collect::<Vec<_>>())?,
+        Format::Json => output.json_list(entries.iter().map(documents::coverage))?,
         Format::Csv => output.csv(&CSV, entries.iter().map(csv_row))?,
         Format::Text => {
             output.table(

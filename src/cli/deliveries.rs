@@ -35,7 +35,7 @@ pub(super) fn list<W: Write>(global: &Global, asked: &Deliveries, output: &mut O
         must_be_known(global, &registry, target)?;
     }
     match global.output {
-        Format::Json => output.json(&rows.iter().map(documents::delivery).collect::<Vec<_>>())?,
+        Format::Json => output.json_list(rows.iter().map(documents::delivery))?,
         Format::Csv => output.csv(&CSV, rows.iter().map(csv_row))?,
         Format::Text => {
             output.table(

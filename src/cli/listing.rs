@@ -34,7 +34,7 @@ pub(super) fn apis<W: Write>(global: &Global, asked: &Apis, output: &mut Output<
     let unwatched = |api: &ApiDocument| watched.as_ref().map(|watched| documents::is_unwatched(watched, api));
     match global.output {
         Format::Json => {
-            output.json(&list.iter().map(|api| documents::api(watched.as_ref(), api)).collect::<Vec<_>>())?;
+            output.json_list(list.iter().map(|api| documents::api(watched.as_ref(), api)))?;
         }
         Format::Csv => output.csv(&CSV, list.iter().map(|api| csv_row(api, unwatched(api))))?,
         Format::Text => {

@@ -9,6 +9,9 @@ use serde::Serialize;
 
 use super::exit::Failure;
 
+/// A list is written in pieces of about so many bytes.
+const PIECE: usize = 64 * 1024;
+
 /// Where results go.
 #[derive(Debug)]
 pub(super) struct Output<W> {
@@ -57,8 +60,26 @@ impl<W: Write> Output<W> {
     /// # Errors
     /// The output cannot be written.
     pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
-        let text =
-            serde_json::to_string(value).map_err(|error| Failure::failed(format!("cannot form JSON: {error}")))?;
+        self.line(&json_text(value)?)
+    }
+
+    /// Writes values as one line of JSON, a list; no more than some of them are held at a time.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub(super) fn json_list<T: Serialize>(&mut self, values: impl IntoIterator<Item = T>) -> Result<(), Failure> {
+        let mut text = "[".to_owned();
+        for (number, value) in values.into_iter().enumerate() {
+            if number > 0 {
+                text.push(',');
+            }
+            text.push_str(&json_text(&value)?);
+            if text.len() >= PIECE {
+                self.text(&text)?;
+                text.clear();
+            }
+        }
+        text.push(']');
         self.line(&text)
     }
 
@@ -104,6 +125,10 @@ impl<W: Write> Output<W> {
         }
         if table.is_empty() { Ok(()) } else { self.line(&table.trim_fmt()) }
     }
+}
+
+fn json_text(value: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(value).map_err(|error| Failure::failed(format!("cannot form JSON: {error}")))
 }
 
 /// Text from AWS on one line, without characters that a terminal would act upon.

@@ -32,7 +32,7 @@ pub(super) fn runs<W: Write>(
         naming::must_be_known(global, &registry, name)?;
     }
     match global.output {
-        Format::Json => output.json(&runs.iter().map(documents::happening).collect::<Vec<_>>())?,
+        Format::Json => output.json_list(runs.iter().map(documents::happening))?,
         Format::Csv => output.csv(&CSV, runs.iter().map(csv_row))?,
         Format::Text => {
             output.table(

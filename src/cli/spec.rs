@@ -95,7 +95,7 @@ fn list<W: Write>(
     output: &mut Output<W>,
 ) -> Result<Exit, Failure> {
     match global.output {
-        Format::Json => output.json(&Value::Array(rows.iter().map(document).collect()))?,
+        Format::Json => output.json_list(rows.iter().map(document))?,
         Format::Text | Format::Csv if rows.is_empty() => return Err(never_exported(api)),
         Format::Text | Format::Csv => {
             let line = |row: &SpecificationRow| {
