@@ -151,13 +151,9 @@ fn run_follows_the_variables_answers_probes_and_says_what_no_volume_costs() {
     assert!(reload.stderr.contains("there is no schedule file"), "{reload:?}");
     worker.signal(Signal::SIGHUP);
     worker.wait_until_said_times("nothing is reloaded", 2);
-    worker.wait_until_said("cannot connect to https://apim.example.com/integration-controller");
     let health = said(with(home.command(&["health"]), &variables));
     let reasons: Vec<&str> = health.stdout.lines().skip(1).take_while(|line| !line.starts_with("  follows")).collect();
-    assert!(
-        matches!(reasons[..], [reason] if reason.contains("integration provider-0 is not connected")),
-        "a worker that has no file to reload is not degraded by that: {health:?}"
-    );
+    assert!(reasons.is_empty(), "a worker that has no file to reload is not degraded by that: {health:?}");
     let ended = worker.stop();
     let first = ended.stderr.lines().next().unwrap();
     assert!(first.contains("(12 variables); the registry is aboard.db: where it is on no volume"), "{first}");
