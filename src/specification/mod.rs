@@ -124,16 +124,25 @@ pub struct Written {
     pub text: String,
 }
 
+/// How a text is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// By lines, for whoever compares two of them.
+    Lines,
+    /// Without a blank, about half as long, for whoever takes it apart again.
+    Compact,
+}
+
 /// Makes the document of a stage.
 ///
 /// # Errors
 /// One sentence, where AWS gave no such document, or one that is too long.
-pub fn write(export: &AwsExport, subject: &Subject, stage: &str) -> Result<Written, String> {
+pub fn write(export: &AwsExport, subject: &Subject, stage: &str, layout: Layout) -> Result<Written, String> {
     let (format, document) = match export {
         AwsExport::OpenApi(body) => (SpecificationFormat::OpenApi, openapi::document(body, subject, stage)?),
         AwsExport::Routes(routes) => (SpecificationFormat::AsyncApi, asyncapi::document(routes, subject, stage)),
     };
-    let text = text(document)?;
+    let text = text(document, layout)?;
     if text.len() > MOST_BYTES {
         let (bytes, most) = (text.len(), MOST_BYTES);
         return Err(format!("the specification has {bytes} bytes, more than the {most} that are stored"));
@@ -150,14 +159,17 @@ pub fn served_anew(text: &str, format: SpecificationFormat, subject: &Subject, s
         SpecificationFormat::OpenApi => openapi::serve(&mut document, subject, stage),
         SpecificationFormat::AsyncApi => asyncapi::serve(&mut document, subject, stage),
     }
-    self::text(document).ok().filter(|anew| anew != text)
+    self::text(document, Layout::Lines).ok().filter(|anew| anew != text)
 }
 
-/// The text of a document, with a line end. Members are ordered by name, so that equal documents are equal texts; by lines, so that a
-/// person can read what changed. Sorted here: whether `serde_json` does by itself is for whichever dependency asks it for another order.
-fn text(mut document: Value) -> Result<String, String> {
+/// The text of a document, with a line end. Members are ordered by name, so that equal documents are equal texts. Sorted here: whether `serde_json` does by itself is for whichever dependency asks it for another order.
+fn text(mut document: Value, layout: Layout) -> Result<String, String> {
     document.sort_all_objects();
-    let mut text = serde_json::to_string_pretty(&document).map_err(|error| format!("cannot be written: {error}"))?;
+    let written = match layout {
+        Layout::Lines => serde_json::to_string_pretty(&document),
+        Layout::Compact => serde_json::to_string(&document),
+    };
+    let mut text = written.map_err(|error| format!("cannot be written: {error}"))?;
     text.push('\n');
     Ok(text)
 }

@@ -31,7 +31,7 @@ fn subject() -> Subject {
 }
 
 fn text_of(export: &str) -> String {
-    write(&AwsExport::OpenApi(export.into()), &subject(), "prod").unwrap().text
+    write(&AwsExport::OpenApi(export.into()), &subject(), "prod", Layout::Lines).unwrap().text
 }
 
 fn document_of(export: &str) -> Value {
@@ -85,7 +85,7 @@ fn servers_are_the_callable_addresses_of_the_stage_the_custom_domain_first() {
         ])
     );
     let nobody = Subject { instances: Vec::new(), ..subject() };
-    let written = write(&AwsExport::OpenApi(REST.into()), &nobody, "prod").unwrap();
+    let written = write(&AwsExport::OpenApi(REST.into()), &nobody, "prod", Layout::Lines).unwrap();
     let document: Value = serde_json::from_str(&written.text).unwrap();
     assert!(document.get("servers").is_none(), "AWS's own would not answer");
 }
@@ -112,7 +112,7 @@ fn a_version_that_a_person_gave_stands_and_an_instant_gives_way_to_the_label() {
     let given = changed(REST, |export| export["info"]["version"] = json!("2.1"));
     assert_eq!(document_of(&given)["info"]["version"], "2.1");
     let labelled = Subject { version: Some("v7".to_owned()), ..subject() };
-    let written = write(&AwsExport::OpenApi(REST.into()), &labelled, "prod").unwrap();
+    let written = write(&AwsExport::OpenApi(REST.into()), &labelled, "prod", Layout::Lines).unwrap();
     let document: Value = serde_json::from_str(&written.text).unwrap();
     assert_eq!(document["info"]["version"], "v7");
 }
@@ -175,7 +175,7 @@ fn what_is_no_openapi_3_is_refused_with_a_sentence() {
         (r#"{"openapi":"2.0"}"#, "is no OpenAPI 3 document"),
         ("[]", "is no OpenAPI 3 document"),
     ] {
-        let error = write(&AwsExport::OpenApi(export.into()), &subject(), "prod").unwrap_err();
+        let error = write(&AwsExport::OpenApi(export.into()), &subject(), "prod", Layout::Lines).unwrap_err();
         assert!(error.contains(said), "{error}");
     }
     let least = document_of(r#"{"openapi":"3.1.0"}"#);
@@ -186,7 +186,7 @@ fn what_is_no_openapi_3_is_refused_with_a_sentence() {
 fn a_document_that_is_too_long_is_refused_and_says_how_long_it_is() {
     let of = |bytes: usize| {
         let long = changed(HTTP, |export| export["info"]["description"] = json!("x".repeat(bytes)));
-        write(&AwsExport::OpenApi(long.into()), &subject(), "prod")
+        write(&AwsExport::OpenApi(long.into()), &subject(), "prod", Layout::Lines)
     };
     assert!(of(MOST_BYTES - 8_000).is_ok());
     let error = of(MOST_BYTES).unwrap_err();
@@ -199,7 +199,7 @@ fn other_addresses_change_the_servers_of_a_stored_document_and_nothing_else() {
     assert_eq!(served_anew(&first, SpecificationFormat::OpenApi, &subject(), "prod"), None);
     moved.instances.remove(0);
     let anew = served_anew(&first, SpecificationFormat::OpenApi, &moved, "prod").unwrap();
-    assert_eq!(anew, write(&AwsExport::OpenApi(REST.into()), &moved, "prod").unwrap().text);
+    assert_eq!(anew, write(&AwsExport::OpenApi(REST.into()), &moved, "prod", Layout::Lines).unwrap().text);
     assert_ne!(anew, first);
 }
 
@@ -231,7 +231,7 @@ fn chat() -> (Routes, Subject) {
 #[test]
 fn routes_become_messages_and_operations_of_one_channel() {
     let (routes, subject) = chat();
-    let written = write(&AwsExport::Routes(routes), &subject, "live").unwrap();
+    let written = write(&AwsExport::Routes(routes), &subject, "live", Layout::Lines).unwrap();
     assert_eq!(written.format, SpecificationFormat::AsyncApi);
     let document: Value = serde_json::from_str(&written.text).unwrap();
     assert_eq!(document["info"], json!({ "title": "chat", "description": "Talk", "version": "3" }));
@@ -263,7 +263,7 @@ fn routes_become_messages_and_operations_of_one_channel() {
 #[test]
 fn web_socket_servers_have_host_path_and_what_connecting_needs() {
     let (routes, mut subject) = chat();
-    let text = write(&AwsExport::Routes(routes), &subject, "live").unwrap().text;
+    let text = write(&AwsExport::Routes(routes), &subject, "live", Layout::Lines).unwrap().text;
     let document: Value = serde_json::from_str(&text).unwrap();
     let security = json!([
         { "$ref": "#/components/securitySchemes/api_key" }, { "$ref": "#/components/securitySchemes/sigv4" }
@@ -290,7 +290,7 @@ fn what_selects_a_route_is_described_as_far_as_it_names_a_member_of_the_message(
     let payload_by = |selection: &str| {
         let (mut routes, subject) = chat();
         routes.selection = Some(selection.to_owned());
-        let text = write(&AwsExport::Routes(routes), &subject, "live").unwrap().text;
+        let text = write(&AwsExport::Routes(routes), &subject, "live", Layout::Lines).unwrap().text;
         let document: Value = serde_json::from_str(&text).unwrap();
         document["channels"]["connection"]["messages"]["send-message"]["payload"].clone()
     };

@@ -21,7 +21,7 @@ use crate::inventory::{AccountTrouble, Trouble};
 use crate::registry::{
     Exported, ExportedBefore, ExportedDocument, FailedExport, RegistryError, StoredDocument, WantedExport,
 };
-use crate::specification::{self, AwsExport, SpecificationFormat, Subject};
+use crate::specification::{self, AwsExport, Layout, SpecificationFormat, Subject};
 
 /// What came of exporting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -339,7 +339,7 @@ const APIS_IN_FLIGHT: usize = 8;
 const REGIONS_IN_FLIGHT: usize = 4;
 
 async fn write(export: AwsExport, subject: Arc<Subject>, stage: String) -> Result<ExportedDocument, FailedExport> {
-    let written = away(move || specification::write(&export, &subject, &stage)).await;
+    let written = away(move || specification::write(&export, &subject, &stage, Layout::Lines)).await;
     // What AWS gives of a deployment it gives again.
     let written = written.map_err(|cause| FailedExport { cause, passing: false })?;
     Ok(ExportedDocument { format: written.format.as_str(), text: written.text })

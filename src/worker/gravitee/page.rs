@@ -5,7 +5,7 @@ use crate::discovery::Exporter;
 use crate::gravitee::model::{Page, PageType};
 use crate::inventory::ApiId;
 use crate::registry::{Reader, RegistryError, RegistryErrorKind};
-use crate::specification::{self, AwsExport, SpecificationFormat, Subject};
+use crate::specification::{self, AwsExport, Layout, SpecificationFormat, Subject};
 use crate::worker::book::{Shelf, away};
 
 /// Where documents come from.
@@ -43,7 +43,7 @@ impl Pages<'_> {
             instances: api.instances.clone(),
         };
         // Right here: an ingest has a thread of its own.
-        let written = export.and_then(|export| specification::write(&export, &subject(), stage));
+        let written = export.and_then(|export| specification::write(&export, &subject(), stage, Layout::Compact));
         match written {
             Ok(mut written) => {
                 written.text.shrink_to_fit();

@@ -14,6 +14,9 @@ use crate::gravitee::model::Api;
 /// (`…/core/integration/use_case/StartIngestIntegrationApisUseCase` of gravitee-api-management).
 const COLLECTED_FOR: Duration = Duration::from_mins(2);
 
+/// A chunk of several APIs takes no more: one is filled while another is on its way.
+const MOST_BYTES: usize = 2 * 1024 * 1024;
+
 /// Sends all that comes; answers how many APIs that were. What comes as an error ends it without the chunk that ends the job.
 ///
 /// # Errors
@@ -23,7 +26,7 @@ pub(super) async fn send(
     job: &str,
     mut made: mpsc::Receiver<Result<Api, String>>,
 ) -> Result<usize, String> {
-    let mut chunks = Chunks::new(job, Sizes::default());
+    let mut chunks = Chunks::new(job, Sizes { bytes: MOST_BYTES, ..Sizes::default() });
     let (mut sent, mut until) = (0, Instant::now() + COLLECTED_FOR);
     loop {
         let full = match timeout_at(until, made.recv()).await {
