@@ -11,7 +11,7 @@ use super::exit::{Exit, Failure};
 use super::fold;
 use super::output::{Output, count, when};
 use crate::worker::gravitee::IntegrationStatus;
-use crate::worker::service::{Phase, ReloadState, Status};
+use crate::worker::service::{Phase, ReloadState, Status, SwitchedOff};
 
 /// A dispatcher that has not gone round for so long has stopped; it does every two seconds.
 const STOPPED: Duration = Duration::from_secs(30);
@@ -54,6 +54,12 @@ fn judge(status: &Status) -> (Exit, Vec<String>) {
     };
     reasons.extend(status.trouble.clone());
     reasons.extend(status.reload.iter().flat_map(ReloadState::degraded));
+    reasons.extend(status.switched_off.iter().map(|SwitchedOff { target, reason, since }| {
+        let since = when(*since);
+        format!(
+            "target {target} is switched off since {since}: {reason} (`aboard targets enable {target}` brings it back)"
+        )
+    }));
     reasons.extend(status.integrations.iter().filter_map(IntegrationStatus::degraded));
     match stopped {
         Some(why) => {
@@ -96,7 +102,9 @@ fn show<W: Write>(status: &Status, exit: Exit, reasons: &[String], output: &mut 
     reasons.iter().try_for_each(|reason| output.line(&format!("  {reason}")))?;
     let (connections, schedules) = (count(status.connections, "connection"), count(status.schedules, "schedule"));
     let read = status.reload.as_ref().map(|reload| format!(", read {}", when(reload.loaded_at))).unwrap_or_default();
-    output.line(&format!("  follows {}{read}: {connections}, {schedules}", status.file.display()))?;
+    let followed =
+        if status.fixed { "the settings of Gravitee's agent".to_owned() } else { status.file.display().to_string() };
+    output.line(&format!("  follows {followed}{read}: {connections}, {schedules}"))?;
     match &status.next {
         Some(next) => {
             let (connection, due, local, zone) = (&next.connection, when(next.due_at), &next.local, &next.zone);

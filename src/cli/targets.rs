@@ -46,7 +46,12 @@ pub(super) fn list<W: Write>(global: &Global, output: &mut Output<W>) -> Result<
     match global.output {
         Format::Json => output.json(&entries)?,
         Format::Text | Format::Csv if rows.is_empty() => {
-            super::say(&format!("{} names no targets", loaded.file.display()));
+            let place = if loaded.agent.is_some() {
+                "the settings of Gravitee's agent".to_owned()
+            } else {
+                loaded.file.display().to_string()
+            };
+            super::say(&format!("no targets are named in {place}"));
         }
         Format::Text | Format::Csv => output.table(&["TARGET", "KIND", "STATE", "DELIVERIES", "EVENTS"], rows)?,
     }
@@ -102,15 +107,29 @@ async fn enable<W: Write>(desk: &Desk, name: &str, output: &mut Output<W>) -> Re
         targets = context.courier.first_attempts(&context, &connections, before).await?;
         targets.retain(|target, _| target == name);
     }
-    let said = if was_off { "switched on again" } else { "was on" };
+    // Its receiver may still want nothing.
+    let off = registry.lock().unwrap_or_else(PoisonError::into_inner).disabled_targets()?.remove(name);
+    let said = match &off {
+        Some(off) => format!("switched on and off again: {}", one_line(&off.reason)),
+        None if was_off => "switched on again".to_owned(),
+        None => "was on".to_owned(),
+    };
+    let switched_off = off.as_ref().map(|off| &off.reason);
     match desk.global.output {
-        Format::Json => output.json(&json!({ "target": name, "was_off": was_off, "targets": targets }))?,
+        Format::Json => {
+            let entry = json!({ "target": name, "was_off": was_off, "switched_off": switched_off, "targets": targets });
+            output.json(&entry)?;
+        }
         Format::Text | Format::Csv => {
             output.line(&format!("{name}: {said}"))?;
             summary::targets(&targets, output)?;
         }
     }
-    Ok(if gave_up(&targets) { Exit::Partly } else { Exit::Done })
+    Ok(match off {
+        Some(_) => Exit::Failed,
+        None if gave_up(&targets) => Exit::Partly,
+        None => Exit::Done,
+    })
 }
 
 async fn adopt<W: Write>(desk: &Desk, name: &str, dry_run: bool, output: &mut Output<W>) -> Result<Exit, Failure> {

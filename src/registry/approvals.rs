@@ -164,7 +164,12 @@ fn redeliver_one(sql: &Connection, api: i64, asked: &Asked<'_>) -> rusqlite::Res
         return Ok(Redelivery::Unwanted);
     }
     let redelivery = match last {
-        Some((_, DeliveryState::Queued | DeliveryState::Leased | DeliveryState::Collected, _)) => {
+        Some((id, DeliveryState::Queued | DeliveryState::Leased | DeliveryState::Collected, _)) => {
+            // Whoever asks for it does not mean to wait for its next attempt.
+            sql.prepare_cached(
+                "UPDATE deliveries SET next_attempt_at = min(next_attempt_at, ?2) WHERE id = ?1 AND state = 'queued'",
+            )?
+            .execute((id, At(now)))?;
             return Ok(Redelivery::Underway);
         }
         Some((id, ..)) => {

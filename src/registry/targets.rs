@@ -25,17 +25,17 @@ pub struct Disabled {
 }
 
 impl Registry {
-    /// Switches a target off, or notes that it still is.
+    /// Switches a target off. Answers whether it was on.
     ///
     /// # Errors
     /// What SQLite and the disk may refuse.
-    pub fn disable_target(&mut self, target: &str, reason: &str, now: DateTime<Utc>) -> Result<(), RegistryError> {
+    pub fn disable_target(&mut self, target: &str, reason: &str, now: DateTime<Utc>) -> Result<bool, RegistryError> {
         self.write(|sql| {
-            sql.execute(
+            let written = sql.execute(
                 "INSERT INTO disabled_targets (target, reason, at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
                 (target, reason, At(whole_millis(now))),
             )?;
-            Ok(())
+            Ok(written > 0)
         })
     }
 

@@ -146,6 +146,10 @@ fn run_follows_the_variables_answers_probes_and_says_what_no_volume_costs() {
     assert_eq!(ask(address, "GET", "/api/v1/apis", &[], "").status, 404);
     let health = said(with(home.command(&["health", "--live"]), &variables));
     assert_eq!(health.code, Some(0), "{health:?}");
+    let followed = said(with(home.command(&["health"]), &variables)).stdout;
+    assert!(followed.contains("  follows the settings of Gravitee's agent, read "), "{followed}");
+    let reload = said(with(home.command(&["reload"]), &variables));
+    assert!(reload.code != Some(0) && reload.stderr.contains("there is no schedule file"), "{reload:?}");
     let reload = said(with(home.command(&["reload", "--wait"]), &variables));
     assert_eq!(reload.code, Some(2), "{reload:?}");
     assert!(reload.stderr.contains("there is no schedule file"), "{reload:?}");

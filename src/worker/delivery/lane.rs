@@ -363,10 +363,15 @@ impl Lane {
     }
 
     async fn disable(&self, reason: &str, now: DateTime<Utc>) {
+        let (registry, name, why) = (Arc::clone(&self.registry), self.settings.name.clone(), reason.to_owned());
+        let switched = away(move || lock(&registry).disable_target(&name, &why, now)).await;
+        // What was under way at that moment says the same once more.
+        if matches!(switched, Ok(false)) {
+            return;
+        }
         let name = &self.settings.name;
         tracing::error!(target = name, reason, "the target is switched off; `aboard targets enable` brings it back");
-        let (registry, name, reason) = (Arc::clone(&self.registry), name.clone(), reason.to_owned());
-        if let Err(error) = away(move || lock(&registry).disable_target(&name, &reason, now)).await {
+        if let Err(error) = switched {
             tracing::error!("that cannot be written down: {error}");
         }
     }

@@ -10,7 +10,9 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
+use super::status::{Status, SwitchedOff};
 use super::{ReloadResult, ReloadTrigger, Service};
+use crate::registry::Registry;
 use crate::registry::locks::{self, Lock};
 use crate::worker::control::{Answer, Ask, Call, Client, FileId, Host, Opening, Server};
 
@@ -44,7 +46,10 @@ impl Host for Reception {
                 let trigger = if edited { ReloadTrigger::Edit } else { ReloadTrigger::Command };
                 reload(&self.service, client, trigger, wait, accept)
             }
-            Ask::Health => tell(client, Answer::Status, &self.service.status()),
+            Ask::Health => {
+                let status = Status { switched_off: switched_off(&self.service), ..self.service.status() };
+                tell(client, Answer::Status, &status)
+            }
         }
     }
 }
@@ -52,6 +57,10 @@ impl Host for Reception {
 /// Reads the schedule file anew for a client; 2 where it is not taken over.
 fn reload(service: &Service, client: &Client, trigger: ReloadTrigger, wait: bool, accept: bool) -> u8 {
     let by = Some(client.by().to_owned());
+    if !wait && service.status().fixed {
+        client.err(&format!("aboard: {}\n", super::reload::FIXED));
+        return 2;
+    }
     if !wait {
         service.0.reloads.ask(trigger, accept, by);
         return 0;
@@ -62,6 +71,20 @@ fn reload(service: &Service, client: &Client, trigger: ReloadTrigger, wait: bool
         ReloadResult::Applied | ReloadResult::Unchanged => told,
         ReloadResult::Rejected | ReloadResult::NeedsAccept => 2,
     }
+}
+
+/// The targets of the file that get nothing. By a reader of its own: whoever writes may take his time, and health is asked for then too.
+fn switched_off(service: &Service) -> Vec<SwitchedOff> {
+    let off = match Registry::open_read(service.registry_path()).and_then(|reader| reader.disabled_targets()) {
+        Ok(off) => off,
+        Err(error) => {
+            tracing::debug!("which targets are switched off cannot be read: {error}");
+            return Vec::new();
+        }
+    };
+    let config = service.config();
+    let of_file = off.into_iter().filter(|(target, _)| config.targets.contains_key(target));
+    of_file.map(|(target, off)| SwitchedOff { target, reason: off.reason, since: off.at }).collect()
 }
 
 fn tell(client: &Client, as_answer: fn(Box<Value>) -> Answer, value: &impl Serialize) -> u8 {

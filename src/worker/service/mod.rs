@@ -40,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use control::Commands;
 pub use reload::{ReloadReport, ReloadResult, ReloadState, ReloadTrigger};
-pub use status::{NextDue, Phase, RunInFlight, Status};
+pub use status::{NextDue, Phase, RunInFlight, Status, SwitchedOff};
 
 use super::book::{self, SharedRegistry, Shelf};
 use super::context::Context;
@@ -332,6 +332,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Se
         pid: std::process::id(),
         started_at: clock(),
         file: file.clone(),
+        fixed,
         registry: registry.path().to_owned(),
         ..Status::default()
     };

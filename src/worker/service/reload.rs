@@ -35,7 +35,8 @@ const READS_AT_MOST: usize = 20;
 const LOGGED_AT_MOST: usize = 10;
 
 /// Why nothing is reloaded where there is no file.
-const FIXED: &str = "there is no schedule file; what is in force was set when the worker began, so restart it";
+pub(super) const FIXED: &str =
+    "there is no schedule file; what is in force was set when the worker began, so restart it";
 
 /// Takes a new schedule file over: the one moment in which a reload changes anything.
 pub trait Swap: Send + Sync + 'static {

@@ -40,6 +40,9 @@ pub struct Status {
     pub phase: Phase,
     /// The schedule file, as an absolute path.
     pub file: PathBuf,
+    /// Whether there is no such file, and what is in force was settled at the start: the settings of Gravitee's own agent.
+    #[serde(default)]
+    pub fixed: bool,
     /// The registry.
     pub registry: PathBuf,
     /// Connections in the file.
@@ -75,8 +78,22 @@ pub struct Status {
     /// The connections to servers that ask for APIs by themselves.
     #[serde(default)]
     pub integrations: Vec<IntegrationStatus>,
+    /// Targets of the file that are switched off because their receiver said so. Only whoever asks how the worker is gets them.
+    #[serde(default)]
+    pub switched_off: Vec<SwitchedOff>,
     /// What keeps the dispatcher from its work, such as a disk that is full.
     pub trouble: Option<String>,
+}
+
+/// A target that gets nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwitchedOff {
+    /// Its name.
+    pub target: String,
+    /// What its receiver said, one sentence.
+    pub reason: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
 }
 
 /// The earliest due instant.

@@ -87,6 +87,16 @@ fn a_receiver_that_wants_no_more_is_switched_off_until_a_person_enables_it() {
     assert!(listed.contains("switched off") && listed.contains("410"), "{listed}");
     home.ok(&["onboard", "shop"]);
     assert_eq!(receiver.asked().len(), 1, "it is left alone");
+    let again = home.run(&["targets", "enable", "catalog"]);
+    assert_eq!(again.code, Some(1), "its receiver wants nothing still: {again:?}");
+    assert!(again.stdout.contains("catalog: switched on and off again: ") && again.stdout.contains("410"), "{again:?}");
+
+    let running = worker(&home);
+    let health = home.run(&["health"]);
+    assert_eq!(health.code, Some(3), "{health:?}");
+    assert!(health.stdout.contains("target catalog is switched off since "), "{health:?}");
+    assert!(health.stdout.contains("`aboard targets enable catalog` brings it back"), "{health:?}");
+    running.stop();
     which.store(1, SeqCst);
     let said = home.ok(&["targets", "enable", "catalog"]).stdout;
     assert!(said.contains("catalog: switched on again") && said.contains("2 delivered"), "{said}");
@@ -242,4 +252,19 @@ fn specifications_a_b_a_and_b_arrive_four_times_and_one_that_stays_the_same_does
     let kinds: Vec<String> = receiver.asked().iter().map(|asked| Event::of(asked).kind).collect();
     assert_eq!(kinds[1..], ["aboard.api.changed", "aboard.api.changed", "aboard.api.changed"], "{kinds:?}");
     assert_eq!(states(&home)["unchanged"], 1, "the last deployment served the same");
+}
+
+#[test]
+fn what_is_asked_for_again_does_not_wait_for_its_next_attempt() {
+    let (receiver, which) = answering(&["500 Internal Server Error", "204 No Content"]);
+    let (_sim, home) = open(2, &[("catalog", &receiver)], "");
+    let patient = schedules(&[("catalog", &receiver)], "")
+        .replace("first = \"1ms\", max = \"20ms\"", "first = \"1h\", max = \"1h\"");
+    home.write("schedules.toml", &patient);
+    home.ok(&["onboard", "shop"]);
+    which.store(1, SeqCst);
+    home.ok(&["onboard", "shop"]);
+    assert_eq!(states(&home)["queued"], 2, "an hour is not over");
+    home.ok(&["onboard", "shop", "--redeliver", "catalog"]);
+    assert_eq!(states(&home)["delivered"], 2);
 }
