@@ -47,7 +47,11 @@ pub(super) fn coverage<W: Write>(
             )?;
             if let Some(stale) = asked.stale {
                 let stale = humantime::format_duration(stale);
-                output.line(&format!("{} not been seen whole for {stale}, unexplained", has(entries.len())))?;
+                output.line(&match entries.len() {
+                    0 => format!("everything was seen whole within {stale}, or is explained"),
+                    1 => format!("1 scope has not been seen whole for {stale}, unexplained"),
+                    number => format!("{number} scopes have not been seen whole for {stale}, unexplained"),
+                })?;
             }
             output.line(&sums(&totals))?;
         }
@@ -64,14 +68,6 @@ fn must_be_seen(global: &Global, registry: &Reader, filter: &CoverageFilter) -> 
     match coverage::missed(registry, filter)? {
         Some(Missed { what, name, seen }) => Err(naming::missing(what, &name, &place, seen.iter())),
         None => Ok(()),
-    }
-}
-
-fn has(number: usize) -> String {
-    match number {
-        0 => "nothing has".to_owned(),
-        1 => "1 scope has".to_owned(),
-        _ => format!("{number} scopes have"),
     }
 }
 

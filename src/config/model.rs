@@ -36,7 +36,7 @@ pub use directory::{Author, DirectoryTarget, Git};
 pub struct Config {
     /// Where the registry is and how long run details are kept.
     pub registry: RegistryConfig,
-    /// Health, metrics, API and dashboard; absent = off.
+    /// Health, metrics and the API; absent = off.
     pub http: Option<HttpConfig>,
     /// What every outgoing connection uses.
     pub network: NetworkConfig,

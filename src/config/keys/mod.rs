@@ -27,11 +27,7 @@ pub(super) static FILE: Table = Table {
     doc: "What aboard looks at, when, and where it registers what it finds.",
     keys: &[
         Key::new("registry", Shape::Table(&REGISTRY), "Where the registry is and how long run details are kept."),
-        Key::new(
-            "http",
-            Shape::Table(&HTTP),
-            "Health, metrics, API and dashboard; without this table there is no listener.",
-        ),
+        Key::new("http", Shape::Table(&HTTP), "Health, metrics and the API; without this table there is no listener."),
         Key::new(
             "network",
             Shape::Table(&NETWORK),
@@ -76,7 +72,7 @@ static REGISTRY: Table = Table {
 };
 
 static HTTP: Table = Table {
-    doc: "The listener for health, metrics, the API and the dashboard.",
+    doc: "The listener for health, metrics and the API.",
     keys: &[
         Key::new("listen", Shape::Text(Format::Listen), "Address and port to listen on.")
             .required()
