@@ -104,6 +104,17 @@ fn plans_that_cannot_be_listed_end_an_ingest_before_anything_is_sent() {
 }
 
 #[test]
+fn methods_that_were_not_listed_take_no_plan_away() {
+    let site = Site::open(planned(), "");
+    let body = Failure::Raw { status: 200, content_type: "application/json", body: "{}".to_owned() };
+    site.sim.fault(Fault::new(body).on(Operation::GetResources));
+    site.start_ingest("job-1", &[]);
+    site.wait_ingested("job-1");
+    assert_eq!(site.controller.apis()[&identity("ordersapi1")]["plans"][0]["id"], "up1");
+    site.stop();
+}
+
+#[test]
 fn the_second_page_of_plans_that_fails_ends_it_too() {
     let plans = (0..30).map(|number| UsagePlan::new(format!("more{number:02}"), "More"));
     let world = plans.fold(planned(), |world, plan| world.usage_plan(ACCOUNT, REGION, plan));
