@@ -122,7 +122,7 @@ impl Job {
             let account = door.open(&self.common.aws, only.as_deref(), BTreeSet::new()).await;
             let account = account.map_err(|trouble| format!("{}: {}", connection.name, sentence(&trouble.trouble)))?;
             for (region, apis) in regions {
-                self.region(&account, &region, apis, ready, notes).await?;
+                self.region(connection, &account, &region, apis, ready, notes).await?;
             }
             account.rest();
         }
@@ -134,6 +134,7 @@ impl Job {
 
     async fn region(
         &self,
+        connection: &Connection,
         account: &Account,
         region: &str,
         apis: BTreeMap<String, Vec<Offer>>,
@@ -151,7 +152,7 @@ impl Job {
         };
         let exporter = Exporter::new(&self.common.aws, account, region, &Progress::default());
         let pages = Pages { exporter, registry: &self.common.registry };
-        let maker = &Maker { gateway, pages, plans, desk: tokio::sync::Mutex::default(), notes };
+        let maker = &Maker { job: self, connection, gateway, pages, plans, desk: tokio::sync::Mutex::default(), notes };
         let apis = stream::iter(apis.into_values().map(Ok));
         apis.try_for_each_concurrent(APIS_IN_FLIGHT, |stages| maker.make(stages, ready)).await
     }
@@ -161,6 +162,8 @@ type Ready = mpsc::Sender<Result<model::Api, String>>;
 
 /// Makes the APIs of one region.
 struct Maker<'a> {
+    job: &'a Job,
+    connection: &'a Connection,
     gateway: Gateway,
     pages: Pages<'a>,
     /// Those of the region, for offers that have none with them.
@@ -210,11 +213,10 @@ impl Maker<'_> {
 
     /// The usage plans that hold one of its stages.
     fn held(&self, offer: &Offer) -> Vec<Arc<UsagePlan>> {
-        let id = &offer.api.id.api_id;
         match &offer.plans {
             Some(plans) => plans.clone(),
             None if is_rest(offer) => {
-                let holds = |plan: &&Arc<UsagePlan>| offer.stages.iter().any(|stage| plan.holds(id, stage));
+                let holds = |plan: &&Arc<UsagePlan>| offer.is_held(plan, &self.job.brief, self.connection);
                 self.plans.iter().filter(holds).map(Arc::clone).collect()
             }
             None => Vec::new(),

@@ -25,12 +25,16 @@ pub(super) struct Offer {
     pub(super) plans: Option<Vec<Arc<UsagePlan>>>,
 }
 
+/// Whether a stage of that name passes both filters.
+fn is_offered(brief: &Brief, connection: &Connection, stage: &str) -> bool {
+    connection.stages.none_or_any(stage) && brief.gravitee.stages.none_or_any(stage)
+}
+
 /// What is offered of an API: nothing where the connection's filters leave it out, or no stage is left.
 ///
 /// `plans` are all of the API's region. Where an API has to be in one, only the stages that are count.
 pub(super) fn offers(brief: &Brief, connection: &Connection, api: Api, plans: Option<&[Arc<UsagePlan>]>) -> Vec<Offer> {
     let gravitee = &brief.gravitee;
-    let is_offered = |stage: &str| connection.stages.none_or_any(stage) && gravitee.stages.none_or_any(stage);
     let holding = |stage: &str| {
         let plans = plans.into_iter().flatten();
         plans.filter(|plan| plan.holds(&api.id.api_id, stage)).map(Arc::clone).collect::<Vec<_>>()
@@ -39,7 +43,7 @@ pub(super) fn offers(brief: &Brief, connection: &Connection, api: Api, plans: Op
     let stages: Vec<(String, Vec<Arc<UsagePlan>>)> = api
         .stages()
         .iter()
-        .filter(|stage| stage.is_deployed() && is_offered(&stage.name))
+        .filter(|stage| stage.is_deployed() && is_offered(brief, connection, &stage.name))
         .map(|stage| (stage.name.clone(), holding(&stage.name)))
         .filter(|(_, plans)| !needs_plan || !plans.is_empty())
         .collect();
@@ -81,6 +85,16 @@ impl Offer {
     /// The stage that its address and its documentation are of.
     pub(super) fn stage(&self) -> &str {
         self.stages.first().map_or("", String::as_str)
+    }
+
+    /// Whether a usage plan is one of it: it holds one of its stages. Where the stages are one API together, every stage that the plan
+    /// names counts, for the API may have been seen before there was that one.
+    pub(super) fn is_held(&self, plan: &UsagePlan, brief: &Brief, connection: &Connection) -> bool {
+        let id = &self.api.id.api_id;
+        if brief.gravitee.identity.tells_stages_apart() {
+            return self.stages.iter().any(|stage| plan.holds(id, stage));
+        }
+        plan.stages.iter().any(|(api, stage)| api == id && is_offered(brief, connection, stage))
     }
 
     /// Where it answers; none where the partition's addresses are not known.

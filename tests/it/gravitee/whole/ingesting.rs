@@ -104,6 +104,26 @@ fn plans_that_cannot_be_listed_end_an_ingest_before_anything_is_sent() {
 }
 
 #[test]
+fn an_api_of_all_its_stages_has_the_plans_of_those_too_that_came_after_it_was_seen() {
+    let keys = "accept_api_without_usage_plan = true\nidentity = \"{api_id}\"\nstages = [\"prod\", \"live\"]";
+    let site = Site::open(planned(), keys);
+    // What is ingested is what this run saw.
+    site.home.ok(&["onboard", "shop"]);
+    site.sim.change(|world| {
+        let region = world.region(ACCOUNT, REGION);
+        region.edit_rest("ordersapi1", |api| *api = api.clone().stage("live").stage("test"));
+        region.add_usage_plan(UsagePlan::new("up2", "Silver").stage("ordersapi1", "live"));
+        region.add_usage_plan(UsagePlan::new("up3", "Left out").stage("ordersapi1", "test"));
+    });
+    assert_eq!(site.start_ingest("job-1", &["ordersapi1"]), 1);
+    site.wait_ingested("job-1");
+    let api = &site.controller.apis()["ordersapi1"];
+    let plans: Vec<&str> = api["plans"].as_array().unwrap().iter().map(|plan| plan["id"].as_str().unwrap()).collect();
+    assert_eq!(plans, ["up1", "up2"], "Gravitee closes the subscriptions of a plan that is missing");
+    site.stop();
+}
+
+#[test]
 fn methods_that_were_not_listed_take_no_plan_away() {
     let site = Site::open(planned(), "");
     let body = Failure::Raw { status: 200, content_type: "application/json", body: "{}".to_owned() };
