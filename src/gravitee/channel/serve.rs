@@ -70,13 +70,18 @@ impl Desk {
                 let outcome = self.handler.start_ingest(asked.clone()).await;
                 let arrived = self.reply(&back, outcome.as_ref()).await;
                 if arrived && outcome.is_ok_and(|started| started.total > 0) {
-                    let desk = Arc::clone(self);
+                    let (desk, job) = (Arc::clone(self), asked.ingest_job_id.clone());
                     self.tasks.spawn(async move {
                         let ingest = async {
                             sleep(desk.ingest_delay).await;
                             desk.handler.ingest(asked).await;
                         };
-                        desk.cancel.run_until_cancelled(ingest).await;
+                        if desk.cancel.run_until_cancelled(ingest).await.is_none() {
+                            warn!(
+                                integration = desk.name,
+                                "ingest {job} ends unfinished with its connection, and Gravitee will call it timed out"
+                            );
+                        }
                     });
                 }
             }

@@ -1,5 +1,9 @@
 //! The schedule file changes while integrations are connected.
 
+use std::time::Duration;
+
+use aboard_simulator::{Failure, Fault, Operation};
+
 use super::{MOMENT, Site, connection, integration, planned, reload};
 use crate::gravitee::controller::{Controller, Rules};
 use crate::gravitee::record::Seen;
@@ -36,4 +40,18 @@ fn integrations_come_and_go_and_one_that_stays_keeps_its_connection() {
     assert_eq!(site.controller.upgrades().len(), 2);
     second.record().assert_proper();
     site.stop();
+}
+
+#[test]
+fn an_ingest_that_ends_with_its_connection_is_said_to() {
+    let mut site = Site::open(planned(), "");
+    site.sim.fault(Fault::new(Failure::Delay(Duration::from_mins(1))).on(Operation::GetResources));
+    site.start_ingest("job-1", &[]);
+    while site.sim.calls_of(Operation::GetResources) == 0 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    reload(&site.home, &format!("{}{}", connection(""), integration("apim", &site.controller, "---close = \"1s\"")));
+    site.worker.wait_until_said("ingest job-1 ends unfinished with its connection");
+    site.controller.wait_for_agent(2);
+    site.worker.stop();
 }
