@@ -147,7 +147,7 @@ impl Reader<'_> {
         offers.sort_by(|one, other| one.identity.cmp(&other.identity));
         match trouble {
             None => {
-                self.remembered.keep(&connection.name, &scope, &offers, (self.common.clock)());
+                self.remembered.keep(self.brief, &connection.name, &scope, &offers, (self.common.clock)());
                 self.saw(connection, scope, Look { offers, whole: true });
             }
             // What was read is shown all the same: nothing is ended in Gravitee over an API that is missing.
