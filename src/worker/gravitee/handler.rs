@@ -68,7 +68,6 @@ impl Agent {
         if remembered {
             self.refresh(&brief);
         }
-        self.surveyor.forget();
         info!(integration = self.name, "{} APIs discovered", apis.len());
         Ok(Discovered { apis, is_partial_discovery: !whole })
     }
@@ -120,7 +119,6 @@ impl Agent {
             // The ingest waits for the rest; without any there would be no job.
             asked.api_ids.len().max(offers.len()).max(1)
         };
-        self.surveyor.forget();
         Ok(IngestStarted { ingest_job_id: asked.ingest_job_id, total: total as u64 })
     }
 

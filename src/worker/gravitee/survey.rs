@@ -70,7 +70,7 @@ pub(super) enum Manner {
 pub(super) struct Surveyor {
     common: Arc<Common>,
     remembered: Arc<Remembered>,
-    under_way: Mutex<BTreeMap<&'static str, UnderWay>>,
+    under_way: Arc<Mutex<BTreeMap<&'static str, UnderWay>>>,
 }
 
 struct UnderWay {
@@ -80,7 +80,7 @@ struct UnderWay {
 
 impl Surveyor {
     pub(super) fn new(common: Arc<Common>) -> Self {
-        Self { common, remembered: Arc::default(), under_way: Mutex::default() }
+        Self { common, remembered: Arc::default(), under_way: Arc::default() }
     }
 
     /// Begins a survey, or joins one that is under way by the same file.
@@ -89,18 +89,19 @@ impl Surveyor {
         let key = if manner == Manner::Quick { "quick" } else { "fresh" };
         if let Some(UnderWay { brief: of, found }) = under_way.get(key)
             && Arc::ptr_eq(&of.config, &brief.config)
-            && !found.borrow().done
-            && found.has_changed().is_ok()
         {
             return found.clone();
         }
         let (tell, found) = watch::channel(Survey::default());
         under_way.insert(key, UnderWay { brief: brief.clone(), found: found.clone() });
         let (common, remembered, brief) = (Arc::clone(&self.common), Arc::clone(&self.remembered), brief.clone());
+        let over = Over { under_way: Arc::clone(&self.under_way), key, found: found.clone() };
         tokio::spawn(async move {
             remembered.is_of(&brief);
             let read = reading::read(&common, &remembered, &brief, manner, &tell);
-            if common.stop.run_until_cancelled(read).await.is_some() {
+            let ended = common.stop.run_until_cancelled(read).await;
+            drop(over);
+            if ended.is_some() {
                 tell.send_modify(|survey| survey.done = true);
             }
         });
@@ -119,10 +120,20 @@ impl Surveyor {
             },
         }
     }
+}
 
-    /// Forgets the surveys that are over; what they found may be much.
-    pub(super) fn forget(&self) {
+/// The end of a survey: nobody joins it any more, and what it found, which may be much, is kept only by who waited for it.
+struct Over {
+    under_way: Arc<Mutex<BTreeMap<&'static str, UnderWay>>>,
+    key: &'static str,
+    found: watch::Receiver<Survey>,
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        under_way.retain(|_, of| !of.found.borrow().done && of.found.has_changed().is_ok());
+        if under_way.get(self.key).is_some_and(|of| of.found.same_channel(&self.found)) {
+            under_way.remove(self.key);
+        }
     }
 }
