@@ -4,6 +4,15 @@ use futures_util::future::BoxFuture;
 
 use crate::gravitee::model::{Discovered, IngestStarted, StartIngest, Subscribe, Subscribed, Unsubscribe};
 
+/// What a consumer is given, and the way back.
+pub struct Given {
+    /// What the server is told.
+    pub answer: Subscribed,
+    /// Takes it back: to be awaited where the server never got the answer, or got it too late and has rejected the subscription; else
+    /// dropped. It goes by what the subscription was made by, whatever has changed since.
+    pub take_back: BoxFuture<'static, ()>,
+}
+
 /// Does what the server asks. Each call runs by itself, beside others: an UNSUBSCRIBE may come while an INGEST of ours waits for
 /// its reply, and has to be answered first. An error is one sentence, which goes to the server's log; it names no secret.
 ///
@@ -29,14 +38,11 @@ pub trait Handler: Send + Sync {
     ///
     /// # Errors
     /// The consumer has no access, and nothing is left behind.
-    fn subscribe(&self, asked: Subscribe) -> BoxFuture<'_, Result<Subscribed, String>>;
+    fn subscribe(&self, asked: Subscribe) -> BoxFuture<'_, Result<Given, String>>;
 
     /// Ends a consumer's access. One that has ended before is a success: the server does not close the subscription otherwise.
     ///
     /// # Errors
     /// The consumer may still have access.
     fn unsubscribe(&self, asked: Unsubscribe) -> BoxFuture<'_, Result<(), String>>;
-
-    /// The server never got what `subscribe` gave, or got it too late, and has rejected the subscription: take it back.
-    fn not_delivered(&self, asked: Subscribe, given: Subscribed) -> BoxFuture<'_, ()>;
 }

@@ -37,7 +37,7 @@ use tokio_util::task::TaskTracker;
 pub use backoff::Series;
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::ChannelError;
-pub use handler::Handler;
+pub use handler::{Given, Handler};
 pub use settings::{Authority, Header, Limits, Proxy, Settings};
 pub use status::{Farewell, State, Status};
 

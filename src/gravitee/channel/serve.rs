@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use super::handler::Handler;
+use super::handler::{Given, Handler};
 use super::writer::{First, Outgoing};
 use crate::gravitee::command::{self, Asked, Command, types};
 use crate::gravitee::frame::EncodeError;
@@ -86,17 +86,17 @@ impl Desk {
                 }
             }
             Asked::Subscribe(asked) => {
-                let outcome = self.handler.subscribe(asked.clone()).await;
+                let (outcome, take_back) = match self.handler.subscribe(asked).await {
+                    Ok(Given { answer, take_back }) => (Ok(answer), Some(take_back)),
+                    Err(why) => (Err(why), None),
+                };
                 let arrived = self.reply(&back, outcome.as_ref()).await;
-                match outcome {
-                    Ok(given) if !arrived || back.began.elapsed() >= self.reply => {
-                        warn!(
-                            integration = self.name,
-                            "a subscription was made but Gravitee did not hear of it in time; it is taken back"
-                        );
-                        self.handler.not_delivered(asked, given).await;
-                    }
-                    _ => {}
+                if let Some(take_back) = take_back.filter(|_| !arrived || back.began.elapsed() >= self.reply) {
+                    warn!(
+                        integration = self.name,
+                        "a subscription was made but Gravitee did not hear of it in time; it is taken back"
+                    );
+                    take_back.await;
                 }
             }
             Asked::Unsubscribe(asked) => {

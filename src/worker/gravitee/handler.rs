@@ -15,8 +15,8 @@ use super::ingest::Job;
 use super::offer::Offer;
 use super::subscribing::Keys;
 use super::survey::{Manner, Surveyor};
-use crate::gravitee::channel::{Channel, Handler};
-use crate::gravitee::model::{Discovered, IngestStarted, StartIngest, Subscribe, Subscribed, Unsubscribe};
+use crate::gravitee::channel::{Channel, Given, Handler};
+use crate::gravitee::model::{Discovered, IngestStarted, StartIngest, Subscribe, Unsubscribe};
 
 /// Jobs whose APIs are kept from their start to their ingest; one whose start never reached the server is forgotten for a later one.
 const JOBS_KEPT: usize = 4;
@@ -26,7 +26,7 @@ pub(super) struct Agent {
     name: String,
     common: Arc<Common>,
     channel: Channel,
-    surveyor: Surveyor,
+    surveyor: Arc<Surveyor>,
     /// What the ingests that are about to begin will send, by job.
     jobs: Mutex<Vec<(String, Vec<Offer>)>>,
     /// Whether somebody reads anew what was shown from memory.
@@ -39,7 +39,7 @@ impl Agent {
             name: name.to_owned(),
             common: Arc::clone(common),
             channel,
-            surveyor: Surveyor::new(Arc::clone(common)),
+            surveyor: Arc::new(Surveyor::new(Arc::clone(common))),
             jobs: Mutex::default(),
             refreshing: Arc::default(),
         }
@@ -157,8 +157,9 @@ impl Agent {
 }
 
 impl Agent {
-    fn keys<'a>(&'a self, brief: &'a Brief) -> Keys<'a> {
-        Keys { common: &self.common, brief, surveyor: &self.surveyor }
+    fn keys(&self) -> Result<Keys, String> {
+        let (common, surveyor) = (Arc::clone(&self.common), Arc::clone(&self.surveyor));
+        Ok(Keys { brief: common.brief(&self.name)?, common, surveyor })
     }
 }
 
@@ -182,29 +183,16 @@ impl Handler for Agent {
         self.send(asked).boxed()
     }
 
-    fn subscribe(&self, asked: Subscribe) -> BoxFuture<'_, Result<Subscribed, String>> {
+    fn subscribe(&self, asked: Subscribe) -> BoxFuture<'_, Result<Given, String>> {
         async move {
-            let brief = self.common.brief(&self.name)?;
-            self.keys(&brief).subscribe(&asked).await
+            let keys = self.keys()?;
+            let (answer, made) = keys.subscribe(&asked).await?;
+            Ok(Given { answer, take_back: async move { keys.take_back(&made).await }.boxed() })
         }
         .boxed()
     }
 
     fn unsubscribe(&self, asked: Unsubscribe) -> BoxFuture<'_, Result<(), String>> {
-        async move {
-            let brief = self.common.brief(&self.name)?;
-            self.keys(&brief).unsubscribe(&asked).await
-        }
-        .boxed()
-    }
-
-    fn not_delivered(&self, asked: Subscribe, given: Subscribed) -> BoxFuture<'_, ()> {
-        async move {
-            match self.common.brief(&self.name) {
-                Ok(brief) => self.keys(&brief).take_back(&asked, &given).await,
-                Err(why) => warn!(integration = self.name, "a key that nobody got cannot be taken back: {why}"),
-            }
-        }
-        .boxed()
+        async move { self.keys()?.unsubscribe(&asked).await }.boxed()
     }
 }

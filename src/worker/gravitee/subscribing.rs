@@ -5,6 +5,7 @@
 //! without power whose name the registry knows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
@@ -28,18 +29,27 @@ const UNDO_WITHIN: Duration = Duration::from_secs(10);
 const DESCRIPTION: usize = 250;
 
 /// Makes and ends subscriptions of one integration.
-pub(super) struct Keys<'a> {
-    pub(super) common: &'a Common,
-    pub(super) brief: &'a Brief,
-    pub(super) surveyor: &'a Surveyor,
+pub(super) struct Keys {
+    pub(super) common: Arc<Common>,
+    pub(super) brief: Brief,
+    pub(super) surveyor: Arc<Surveyor>,
 }
 
-/// What a key is called: whoever finds it in AWS can tell whose it is.
-pub(super) fn key_name(subscription: &str) -> String {
-    format!("aboard-{subscription}")
+/// A key that was made, and the way to it.
+pub(super) struct Made {
+    gateway: Gateway,
+    intent: Intent,
+    key_id: String,
 }
 
-impl Keys<'_> {
+/// What a key is called: whoever finds it in AWS can tell whose it is. No two have one name, not even of one subscription that the server
+/// asks for again, so that clearing up after one never deletes the other.
+fn key_name(subscription: &str) -> String {
+    let attempt = uuid::Uuid::new_v4().simple().to_string();
+    format!("aboard-{subscription}-{}", &attempt[..8])
+}
+
+impl Keys {
     fn must_be_on(&self) -> Result<(), String> {
         if self.brief.gravitee.subscriptions {
             return Ok(());
@@ -49,7 +59,7 @@ impl Keys<'_> {
     }
 
     /// Makes a key, puts it into the plan, and answers with its value; or nothing is left of it.
-    pub(super) async fn subscribe(&self, asked: &Subscribe) -> Result<Subscribed, String> {
+    pub(super) async fn subscribe(&self, asked: &Subscribe) -> Result<(Subscribed, Made), String> {
         self.must_be_on()?;
         let until = Instant::now() + self.brief.gravitee.limits.subscribe;
         let late = || {
@@ -63,7 +73,7 @@ impl Keys<'_> {
         let plan = subscription.metadata.get(PLAN_ID).filter(|plan| !plan.is_empty());
         let plan = plan.ok_or_else(|| format!("the subscription names no plan ({PLAN_ID})"))?;
         let (at, known) = timeout_at(until, self.place_of(asked)).await.map_err(|_| late())??;
-        let gateway = timeout_at(until, places::enter(self.common, self.brief, &at)).await.map_err(|_| late())??;
+        let gateway = timeout_at(until, places::enter(&self.common, &self.brief, &at)).await.map_err(|_| late())??;
         let intent = Intent {
             integration: self.brief.name.clone(),
             subscription: subscription.gravitee_subscription_id.clone(),
@@ -104,20 +114,19 @@ impl Keys<'_> {
             at.region
         );
         let given = [
-            (names::KEY_ID, key.id),
+            (names::KEY_ID, key.id.clone()),
             (PLAN_ID, plan.clone()),
             (names::PARTITION, at.partition),
             (names::ACCOUNT, at.account_id),
             (names::REGION, at.region),
         ];
         let given = given.into_iter().map(|(name, value)| (name.to_owned(), value));
-        Ok(Subscribed {
-            subscription: SubscriptionResult {
-                gravitee_subscription_id: intent.subscription,
-                metadata: given.chain(known).collect(),
-                api_key: Some(ApiKey(key.value)),
-            },
-        })
+        let subscription = SubscriptionResult {
+            gravitee_subscription_id: intent.subscription.clone(),
+            metadata: given.chain(known).collect(),
+            api_key: Some(ApiKey(key.value)),
+        };
+        Ok((Subscribed { subscription }, Made { gateway, intent, key_id: key.id }))
     }
 
     /// Where the API is, and what else is known of it. Servers before APIM 4.9 give no metadata back: then the API is looked for.
@@ -129,7 +138,7 @@ impl Keys<'_> {
                 .filter_map(|name| Some((name.to_owned(), metadata.get(name)?.clone())));
             return Ok((at, known.collect()));
         }
-        let mut found = self.surveyor.begin(self.brief, Manner::Quick);
+        let mut found = self.surveyor.begin(&self.brief, Manner::Quick);
         Surveyor::wait(&mut found, None).await?;
         let survey = found.borrow();
         let offer = survey.offers().into_iter().find(|offer| offer.identity == asked.api_id).cloned();
@@ -207,18 +216,8 @@ impl Keys<'_> {
     }
 
     /// Takes back a key that the server never heard of.
-    pub(super) async fn take_back(&self, asked: &Subscribe, given: &Subscribed) {
-        let metadata = &given.subscription.metadata;
-        let (Some(at), Some(key_id)) = (Where::named(metadata), metadata.get(names::KEY_ID)) else { return };
-        let intent = Intent {
-            integration: self.brief.name.clone(),
-            subscription: asked.subscription.gravitee_subscription_id.clone(),
-            key_name: key_name(&asked.subscription.gravitee_subscription_id),
-            partition: at.partition.clone(),
-            account_id: at.account_id.clone(),
-            region: at.region.clone(),
-            usage_plan: metadata.get(PLAN_ID).cloned().unwrap_or_default(),
-        };
+    pub(super) async fn take_back(&self, made: &Made) {
+        let Made { gateway, intent, key_id } = made;
         let row = self.write({
             let (intent, key_id, now) = (intent.clone(), key_id.clone(), (self.common.clock)());
             move |registry| registry.begin_subscription(&intent, Some(&key_id), now)
@@ -231,13 +230,7 @@ impl Keys<'_> {
                 0
             }
         };
-        match places::enter(self.common, self.brief, &at).await {
-            Ok(gateway) => self.undo(&gateway, row, &intent, key_id).await,
-            Err(why) => warn!(
-                integration = self.brief.name,
-                "API key {key_id} could not be deleted, which the next start tries again: {why}"
-            ),
-        }
+        self.undo(gateway, row, intent, key_id).await;
     }
 
     /// Deletes a subscription's key; one that is gone already is deleted.
@@ -257,11 +250,11 @@ impl Keys<'_> {
             .ok_or_else(|| format!("subscription {id} names no API key ({}), so none can be deleted", names::KEY_ID))?;
         let was_there = match Where::named(metadata) {
             Some(at) => {
-                let gateway = places::enter(self.common, self.brief, &at).await?;
+                let gateway = places::enter(&self.common, &self.brief, &at).await?;
                 gateway.delete_api_key(key_id).await.map_err(|trouble| sentence(&trouble))?
             }
             // Made by Gravitee's own agent, or for an older server.
-            None => match places::delete_everywhere(self.common, self.brief, key_id).await {
+            None => match places::delete_everywhere(&self.common, &self.brief, key_id).await {
                 Searched::Found => true,
                 Searched::Nowhere => false,
                 Searched::Unknown(why) => {

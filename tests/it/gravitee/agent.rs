@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use aboard::config::Value;
 use aboard::gravitee::channel::{
-    Authority, Channel, ChannelError, Endpoint, Handler, Header, Limits, Proxy, Resend, Series, Settings, State, Status,
+    Authority, Channel, ChannelError, Endpoint, Given, Handler, Header, Limits, Proxy, Resend, Series, Settings, State,
+    Status,
 };
 use aboard::gravitee::ingest::{Chunks, Sizes};
 use aboard::gravitee::model::{
@@ -122,6 +123,20 @@ impl Drop for Agent {
 
 type Outcome = Result<(), ChannelError>;
 
+/// What a handler was asked.
+#[derive(Default)]
+pub(crate) struct Asked {
+    all: Mutex<Vec<String>>,
+    noted: Condvar,
+}
+
+impl Asked {
+    fn note(&self, what: String) {
+        self.all.lock().unwrap().push(what);
+        self.noted.notify_all();
+    }
+}
+
 /// A handler that keeps what it was asked.
 pub(crate) struct Dummy {
     /// How many APIs there are, and the document of each.
@@ -130,8 +145,7 @@ pub(crate) struct Dummy {
     pub(crate) sizes: Sizes,
     /// A permit for each SUBSCRIBE that may come to its end.
     pub(crate) subscribe_gate: Semaphore,
-    pub(crate) asked: Mutex<Vec<String>>,
-    pub(crate) noted: Condvar,
+    pub(crate) asked: Arc<Asked>,
     pub(crate) outcomes: (mpsc::Sender<Outcome>, Mutex<mpsc::Receiver<Outcome>>),
     pub(crate) channel: OnceLock<Channel>,
 }
@@ -144,8 +158,7 @@ impl Default for Dummy {
             document: r#"{"openapi":"3.0.1","x":"for i in 1; do;; done \"é\""}"#.to_owned(),
             sizes: Sizes::default(),
             subscribe_gate: Semaphore::new(Semaphore::MAX_PERMITS),
-            asked: Mutex::default(),
-            noted: Condvar::new(),
+            asked: Arc::default(),
             outcomes: (outcome, Mutex::new(outcomes)),
             channel: OnceLock::new(),
         }
@@ -154,15 +167,14 @@ impl Default for Dummy {
 
 impl Dummy {
     fn note(&self, what: String) {
-        self.asked.lock().unwrap().push(what);
-        self.noted.notify_all();
+        self.asked.note(what);
     }
 
     /// Waits until it was asked for something.
     pub(crate) fn wait_for(&self, what: &str) {
-        let asked = self.asked.lock().unwrap();
+        let asked = self.asked.all.lock().unwrap();
         let is_not = |asked: &mut Vec<String>| !asked.iter().any(|noted| noted == what);
-        let (asked, waited) = self.noted.wait_timeout_while(asked, Duration::from_mins(2), is_not).unwrap();
+        let (asked, waited) = self.asked.noted.wait_timeout_while(asked, Duration::from_mins(2), is_not).unwrap();
         assert!(!waited.timed_out(), "{what} never came: {asked:?}");
     }
 
@@ -172,7 +184,7 @@ impl Dummy {
     }
 
     pub(crate) fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+        self.asked.all.lock().unwrap().clone()
     }
 
     fn api(&self, number: usize, with_page: bool) -> Api {
@@ -228,7 +240,7 @@ impl Handler for Dummy {
         .boxed()
     }
 
-    fn subscribe(&self, asked: Subscribe) -> BoxFuture<'_, Result<Subscribed, String>> {
+    fn subscribe(&self, asked: Subscribe) -> BoxFuture<'_, Result<Given, String>> {
         let id = asked.subscription.gravitee_subscription_id;
         self.note(format!("subscribe {id}"));
         async move {
@@ -238,7 +250,10 @@ impl Handler for Dummy {
             }
             let metadata = [("aws-api-key-id".to_owned(), "k1".to_owned())].into();
             let api_key = Some(ApiKey(format!("key of {id}").into()));
-            Ok(Subscribed { subscription: SubscriptionResult { gravitee_subscription_id: id, metadata, api_key } })
+            let (kept, back) = (Arc::clone(&self.asked), format!("take back {id}"));
+            let take_back = async move { kept.note(back) }.boxed();
+            let subscription = SubscriptionResult { gravitee_subscription_id: id, metadata, api_key };
+            Ok(Given { answer: Subscribed { subscription }, take_back })
         }
         .boxed()
     }
@@ -246,10 +261,5 @@ impl Handler for Dummy {
     fn unsubscribe(&self, asked: Unsubscribe) -> BoxFuture<'_, Result<(), String>> {
         self.note(format!("unsubscribe {}", asked.subscription.metadata["aws-api-key-id"]));
         async { Ok(()) }.boxed()
-    }
-
-    fn not_delivered(&self, asked: Subscribe, _given: Subscribed) -> BoxFuture<'_, ()> {
-        self.note(format!("take back {}", asked.subscription.gravitee_subscription_id));
-        async {}.boxed()
     }
 }
