@@ -158,6 +158,8 @@ fn limits(report: &mut Report<'_>, gravitee: &Node<'_>) -> GraviteeLimits {
         ("ping", limits.ping, "silence", limits.silence),
         ("first_retry", limits.first_retry, "longest_retry", limits.longest_retry),
         ("refused_retry", limits.refused_retry, "longest_retry", limits.longest_retry),
+        ("discover", limits.discover, "reply", limits.reply),
+        ("subscribe", limits.subscribe, "reply", limits.reply),
     ];
     for (shorter, wait, longer, limit) in steps {
         if wait > limit && comparable(shorter) && comparable(longer) {

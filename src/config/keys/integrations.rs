@@ -129,10 +129,10 @@ static LIMITS: Table = Table {
         Key::new("stable", SHORT, "How long a connection has to last for the next failure to count as a first one.")
             .default("\"30s\"")
             .example("\"30s\""),
-        Key::new("discover", SHORT, "Within which a discovery is answered, if need be in part.")
+        Key::new("discover", ANSWER, "Within which a discovery is answered, if need be in part.")
             .default("\"50s\"")
             .example("\"50s\""),
-        Key::new("subscribe", SHORT, "Within which a subscription is answered or undone.")
+        Key::new("subscribe", ANSWER, "Within which a subscription is answered or undone.")
             .default("\"45s\"")
             .example("\"45s\""),
         Key::new(
@@ -150,6 +150,9 @@ static LIMITS: Table = Table {
 };
 
 const SHORT: Shape = Shape::Duration { least: 1, most: HOUR };
+
+/// What the server waits for, which it does for a minute.
+const ANSWER: Shape = Shape::Duration { least: 1, most: MINUTE };
 
 const WAIT: Shape = Shape::Duration { least: 1, most: DAY };
 

@@ -191,7 +191,8 @@ impl Channel {
             cancel: cancel.clone(),
             name: settings.name.clone(),
             max_message: limits.max_message,
-            reply: limits.reply,
+            // The server waits no longer than that, however patient we are with it.
+            reply: limits.reply.min(Limits::default().reply),
             ingest_delay: limits.ingest_delay,
         });
         self.keep_up(&desk).await;
