@@ -199,6 +199,13 @@ fn source(from: &mut Properties<'_>, at: &str) -> Source {
             if let Err(complaint) = access_key_id(id.text.trim()) {
                 from.wrong(&id, &complaint.message);
             }
+            for found in [&id, &secret].into_iter().chain(&token) {
+                // One line end is cut off where the value is used, and nothing else.
+                let line = found.text.strip_suffix('\n').unwrap_or(&found.text);
+                if line.trim_end_matches('\r') != found.text.trim() {
+                    from.wrong(found, "begins or ends with a blank, which AWS would take for a part of it");
+                }
+            }
             // Ids of temporary keys begin so (IAM identifiers page); without the token AWS takes none of their calls.
             if id.text.trim().starts_with("ASIA") && token.is_none() {
                 from.wrong(
@@ -234,7 +241,14 @@ fn stages(from: &mut Properties<'_>, at: &str) -> Patterns {
     for index in 0..STAGES_AT_MOST {
         let keys = [format!("{at}.{index}.stage"), format!("{at}[{index}].stage")];
         let Some(found) = keys.iter().find_map(|key| from.get(key)) else { continue };
-        match Pattern::new(found.text.trim()) {
+        let name = found.text.trim();
+        match Pattern::new(name) {
+            Ok(_) if name.contains([',', ' ']) => {
+                from.wrong(
+                    &found,
+                    "is not the name of one stage; each has an index of its own, 0_stage, 1_stage and so on",
+                );
+            }
             Ok(pattern) => patterns.push(pattern),
             Err(_) => from.wrong(&found, "is not the name of a stage"),
         }

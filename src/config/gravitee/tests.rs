@@ -150,6 +150,9 @@ fn what_is_wrong_is_named_by_its_variable_and_everything_at_once() {
         ("accessKeyId", "canary-5f1b0c9e7d2a012345678901234567890", "looks like a secret access key"),
         ("accessKeyId", "ASIAEXAMPLE", "its session token is missing"),
         ("identity", "{name}", "\"name\" is no placeholder"),
+        ("0_stage", "prod, test", "is not the name of one stage; each has an index of its own"),
+        ("accessKeyId", "AKIAEXAMPLE ", "begins or ends with a blank"),
+        ("secretAccessKey", " canary-5f1b0c9e7d2a", "begins or ends with a blank"),
         ("secretAccessKey", "secret://kubernetes/canary-5f1b0c9e7d2a", "refers to a secret of one of Gravitee's"),
         ("secretAccessKey", "${CANARY:canary-5f1b0c9e7d2a}", "holds a placeholder"),
     ] {
