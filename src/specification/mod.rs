@@ -93,6 +93,19 @@ pub enum AwsExport {
     Routes(Routes),
 }
 
+impl AwsExport {
+    /// Whether what is deployed names the header of API keys: the export of a stage one of whose methods asks for a key has a security
+    /// scheme of that header (AWS API Gateway Developer Guide, "Export a REST API").
+    #[must_use]
+    pub fn names_api_keys(&self) -> bool {
+        const HEADER: &[u8] = b"\"x-api-key\"";
+        match self {
+            Self::OpenApi(text) => text.windows(HEADER.len()).any(|part| part.eq_ignore_ascii_case(HEADER)),
+            Self::Routes(routes) => routes.routes.iter().any(|route| route.api_key),
+        }
+    }
+}
+
 /// The routes of a WebSocket API. They are those of its draft: AWS does not keep which of them a deployment has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Routes {

@@ -3,7 +3,7 @@
 //! The server closes the subscriptions of a plan that is missing
 //! (`gravitee-apim-rest-api/gravitee-apim-rest-api-service/src/main/java/io/gravitee/apim/core/integration/use_case/IngestFederatedApisUseCase.java`
 //! of `gravitee-io/gravitee-api-management`, from 4.9 on). So usage plans that cannot be read end the ingest, and an API of which it cannot
-//! be told whether it needs keys keeps the plans that hold it.
+//! be told whether it needs keys keeps the plans that hold it, as does one whose deployed stage still does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +25,7 @@ use crate::discovery::{self, Account, Exporter, Gateway, Progress, UsagePlan};
 use crate::gravitee::channel::Channel;
 use crate::gravitee::model;
 use crate::inventory::Protocol;
+use crate::specification::AwsExport;
 use crate::worker::book::away;
 
 /// APIs that are made at one time.
@@ -178,23 +179,21 @@ impl Maker<'_> {
         let mut needs_key: Option<bool> = None;
         for offer in offers {
             let held = self.held(&offer);
-            let plans = if held.is_empty() {
-                Vec::new()
-            } else {
-                if needs_key.is_none() {
-                    needs_key = match self.gateway.needs_api_key(&offer.api.id.api_id).await {
-                        Ok(Some(needs_key)) => Some(needs_key),
-                        // It was deleted meanwhile; what the server has of it stays.
-                        Ok(None) => return Ok(()),
-                        Err(trouble) => {
-                            self.note(|notes| &mut notes.methods, &offer, &sentence(&trouble));
-                            Some(true)
-                        }
-                    };
-                }
-                if needs_key == Some(true) { plans(&held) } else { Vec::new() }
-            };
+            if !held.is_empty() && needs_key.is_none() {
+                needs_key = match self.gateway.needs_api_key(&offer.api.id.api_id).await {
+                    Ok(Some(needs_key)) => Some(needs_key),
+                    // It was deleted meanwhile; what the server has of it stays.
+                    Ok(None) => return Ok(()),
+                    Err(trouble) => {
+                        self.note(|notes| &mut notes.methods, &offer, &sentence(&trouble));
+                        Some(true)
+                    }
+                };
+            }
             let export = self.pages.export(&offer).await;
+            // Methods are those of the draft: one that is being changed, or imported anew, takes nothing from who uses what is deployed.
+            let is_keyed = needs_key == Some(true) || export.as_ref().is_ok_and(AwsExport::names_api_keys);
+            let plans = if is_keyed { plans(&held) } else { Vec::new() };
             // One document at a time, until it is on its way: taken apart it weighs twenty times what it is.
             let _desk = self.desk.lock().await;
             let Documented { page, failure } = self.pages.of(&offer, export).await;

@@ -135,6 +135,24 @@ fn methods_that_were_not_listed_take_no_plan_away() {
 }
 
 #[test]
+fn a_draft_without_keys_takes_no_plan_from_a_deployed_stage_with_them() {
+    let deployed = json!({
+        "openapi": "3.0.1",
+        "info": { "title": "orders", "version": "1" },
+        "paths": { "/": { "get": { "responses": {}, "security": [{ "api_key": [] }] } } },
+        "components": { "securitySchemes": { "api_key": { "type": "apiKey", "name": "x-api-key", "in": "header" } } },
+    });
+    let orders =
+        RestApi::new("orders").id("ordersapi1").stage("prod").specification(deployed).method("/", "GET", false);
+    let gold = UsagePlan::new("up1", "Gold").stage("ordersapi1", "prod");
+    let site = Site::open(world().rest(ACCOUNT, REGION, orders).usage_plan(ACCOUNT, REGION, gold), "");
+    site.start_ingest("job-1", &[]);
+    site.wait_ingested("job-1");
+    assert_eq!(site.controller.apis()[&identity("ordersapi1")]["plans"][0]["id"], "up1");
+    site.stop();
+}
+
+#[test]
 fn the_second_page_of_plans_that_fails_ends_it_too() {
     let plans = (0..30).map(|number| UsagePlan::new(format!("more{number:02}"), "More"));
     let world = plans.fold(planned(), |world, plan| world.usage_plan(ACCOUNT, REGION, plan));
