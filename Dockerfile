@@ -16,10 +16,13 @@ FROM scratch AS image
 COPY --from=build /rootfs /
 # By number, so that Kubernetes can see that it is not root.
 USER 65532:65532
+# The last two: memory that a large document took goes back to the system at once, instead of being kept for the next one.
 ENV ABOARD_CONFIG=/etc/aboard/schedules.toml \
     STATE_DIRECTORY=/var/lib/aboard \
     RUNTIME_DIRECTORY=/run/aboard \
-    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
+    MALLOC_ARENA_MAX=2 \
+    MALLOC_MMAP_THRESHOLD_=131072
 # The registry. The schedule file comes as a mounted directory, /etc/aboard: a single mounted file cannot be seen to change.
 VOLUME ["/var/lib/aboard"]
 STOPSIGNAL SIGTERM
