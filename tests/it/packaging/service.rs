@@ -46,7 +46,8 @@ impl Service {
     /// The environment that the unit gives, with the folders where they are here.
     pub(super) fn environment(&self, command: &mut Command) {
         let unit = read("packaging/aboard.service");
-        assert_eq!(unit::settings(&unit, "Environment"), ["ABOARD_CONFIG=/etc/aboard/schedules.toml"]);
+        assert_eq!(unit::settings(&unit, "Environment"), unit::ENVIRONMENT);
+        command.envs(unit::ENVIRONMENT[1].split(' ').filter_map(|setting| setting.split_once('=')));
         command.env("ABOARD_CONFIG", self.home.path("etc/schedules.toml"));
         command.env("STATE_DIRECTORY", self.home.path("state")).env("RUNTIME_DIRECTORY", self.home.path("run"));
         // A dynamic user has none.

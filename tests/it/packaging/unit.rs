@@ -62,6 +62,10 @@ fn systemd_finds_no_mistake_in_the_unit() {
     assert!(said(&verify(&misspelt)).contains("WatchdogSecs"));
 }
 
+/// What the unit sets.
+pub(super) const ENVIRONMENT: [&str; 2] =
+    ["ABOARD_CONFIG=/etc/aboard/schedules.toml", "MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=131072"];
+
 #[test]
 fn the_unit_says_what_the_worker_relies_on() {
     let text = read(UNIT);
@@ -69,7 +73,6 @@ fn the_unit_says_what_the_worker_relies_on() {
         ("Type", "notify"),
         ("ExecStart", "/usr/bin/aboard run"),
         ("ExecReload", "/usr/bin/aboard reload --wait --timeout 30s"),
-        ("Environment", "ABOARD_CONFIG=/etc/aboard/schedules.toml"),
         ("ConditionPathExists", "/etc/aboard/schedules.toml"),
         ("Restart", "on-failure"),
         ("RestartSec", "30s"),
@@ -83,4 +86,5 @@ fn the_unit_says_what_the_worker_relies_on() {
     ] {
         assert_eq!(settings(&text, key), [expected], "{key}");
     }
+    assert_eq!(settings(&text, "Environment"), ENVIRONMENT);
 }
