@@ -155,6 +155,11 @@ pub trait Target: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether what failed is asked for together again: as soon as one delivery is due, all that wait go with it.
+    fn asks_together(&self) -> bool {
+        false
+    }
+
     /// Whether it reads the text of specifications.
     fn wants_documents(&self) -> bool {
         false

@@ -132,6 +132,11 @@ impl Target for Ingest {
         true
     }
 
+    /// An ingest is a job there: as many as there are waits would be one after the other.
+    fn asks_together(&self) -> bool {
+        true
+    }
+
     fn deliver<'a>(&'a self, deliveries: &'a [Delivery], _memory: &'a dyn Memory) -> BoxFuture<'a, Vec<Verdict>> {
         self.deliver_all(deliveries).boxed()
     }

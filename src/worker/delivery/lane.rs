@@ -244,8 +244,11 @@ impl Lane {
     ) -> Result<Vec<Parcel>, RegistryError> {
         let (registry, name, choice) =
             (Arc::clone(&self.registry), self.settings.name.clone(), self.settings.instances);
+        let together = self.target.as_ref().is_ok_and(|target| target.asks_together());
         away(move || {
             let mut registry = lock(&registry);
+            let is_due = together && registry.next_delivery(&name, settled, now)?.is_some_and(|next| next <= due_by);
+            let due_by = if is_due { DateTime::<Utc>::MAX_UTC } else { due_by };
             let leased = registry.lease(&name, most, settled, due_by, now)?;
             leased.into_iter().map(|leased| Parcel::of(&registry, leased, choice, documents)).collect()
         })

@@ -122,3 +122,20 @@ fn a_token_is_read_anew_for_each_attempt() {
     worker.stop();
     assert_eq!(management.taken(), [[id("shopapi0000", "prod")]]);
 }
+
+#[test]
+fn what_was_refused_is_asked_for_together_whatever_each_waits_for() {
+    let management = Management::start();
+    let (_sim, home) = open(shop_of(5), &management, "");
+    let patient =
+        super::schedules(&management, "").replace("first = \"1ms\", max = \"20ms\"", "first = \"1h\", max = \"1h\"");
+    home.write("schedules.toml", &patient);
+    management.agent_is_connected(false);
+    home.ok(&["onboard", "shop"]);
+    management.agent_is_connected(true);
+    home.ok(&["onboard", "shop"]);
+    assert_eq!(management.taken(), Vec::<Vec<String>>::new(), "an hour is not over");
+    home.ok(&["deliveries", "retry", "3"]);
+    let taken = management.taken();
+    assert_eq!((taken.len(), taken[0].len()), (1, 5), "{taken:?}");
+}
