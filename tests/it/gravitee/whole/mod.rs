@@ -6,6 +6,7 @@ mod ingesting;
 mod large;
 mod reloading;
 mod subscribing;
+mod troubled;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
