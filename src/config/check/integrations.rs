@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::durations::must_grow;
 use super::ingest;
 use crate::config::format::network::{endpoint_url, is_open, service_url};
-use crate::config::format::time::duration_text;
 use crate::config::read::Node;
 use crate::config::report::{Complaint, Report};
 use crate::config::{
@@ -152,8 +152,6 @@ fn limits(report: &mut Report<'_>, gravitee: &Node<'_>) -> GraviteeLimits {
         drain: effective("drain", usual.drain),
         close: effective("close", usual.close),
     };
-    // Nothing to compare with where one of the two is wrong by itself.
-    let comparable = |key: &str| node.duration(key).is_some() || node.lacks(key);
     let steps = [
         ("ping", limits.ping, "silence", limits.silence),
         ("first_retry", limits.first_retry, "longest_retry", limits.longest_retry),
@@ -161,13 +159,6 @@ fn limits(report: &mut Report<'_>, gravitee: &Node<'_>) -> GraviteeLimits {
         ("discover", limits.discover, "reply", limits.reply),
         ("subscribe", limits.subscribe, "reply", limits.reply),
     ];
-    for (shorter, wait, longer, limit) in steps {
-        if wait > limit && comparable(shorter) && comparable(longer) {
-            let key = if node.has(shorter) { shorter } else { longer };
-            let (wait, limit) = (duration_text(wait), duration_text(limit));
-            let complaint = Complaint::new(format!("{shorter} ({wait}) is longer than {longer} ({limit})"));
-            report.error(&node.span(key), &node.path(key), complaint);
-        }
-    }
+    must_grow(report, &node, &steps);
     limits
 }

@@ -4,6 +4,7 @@
 
 mod connection;
 mod credentials;
+mod durations;
 mod ingest;
 mod integrations;
 mod regions;

@@ -8,10 +8,10 @@ mod places;
 
 use std::time::Duration;
 
+use super::durations::must_grow;
 use crate::config::format::network::webhook_url;
-use crate::config::format::time::duration_text;
 use crate::config::read::Node;
-use crate::config::report::{Complaint, Report};
+use crate::config::report::Report;
 use crate::config::{Event, InstanceChoice, Place, Retry, Target, TargetKind, WebhookTarget};
 
 pub(super) use places::{apart, of_apis_only, renames};
@@ -75,16 +75,7 @@ pub(super) fn retry(report: &mut Report<'_>, target: &Node<'_>) -> Retry {
     let max = node.duration("max").unwrap_or(usual.max.min(give_up));
     let first = node.duration("first").unwrap_or(usual.first.min(max));
     let retry = Retry { first, max, give_up };
-    // Nothing to compare with where one of the two is wrong by itself.
-    let comparable = |key: &str| node.duration(key).is_some() || node.lacks(key);
     let steps = [("first", retry.first, "max", retry.max), ("max", retry.max, "give_up", retry.give_up)];
-    for (shorter, wait, longer, limit) in steps {
-        if wait > limit && comparable(shorter) && comparable(longer) {
-            let key = if node.has(shorter) { shorter } else { longer };
-            let (wait, limit) = (duration_text(wait), duration_text(limit));
-            let complaint = Complaint::new(format!("{shorter} ({wait}) is longer than {longer} ({limit})"));
-            report.error(&node.span(key), &node.path(key), complaint);
-        }
-    }
+    must_grow(report, &node, &steps);
     retry
 }
