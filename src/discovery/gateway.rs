@@ -42,18 +42,7 @@ impl ListedApi {
     pub fn with_stages(self, stages: Vec<Stage>) -> Api {
         let Self { id, listed } = self;
         let instances = address::instances(&id, listed.protocol, &listed.endpoint, &stages, &[]);
-        Api {
-            id,
-            protocol: listed.protocol,
-            name: listed.name,
-            description: listed.description,
-            version: listed.version,
-            endpoint_type: listed.endpoint_type,
-            tags: listed.tags,
-            created_at: listed.created_at,
-            details: Details::Read(stages),
-            instances,
-        }
+        listed.api(id, Details::Read(stages), instances)
     }
 }
 

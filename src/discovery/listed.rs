@@ -6,7 +6,7 @@ use aws_smithy_types::DateTime as AwsDateTime;
 use chrono::{DateTime, SubsecRound, Utc};
 
 use super::classify::Failure;
-use crate::inventory::{Protocol, Stage};
+use crate::inventory::{Api, ApiId, Details, Instance, Protocol, Stage};
 
 /// One listed API.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,24 @@ pub(super) struct Listed {
     pub(super) tags: BTreeMap<String, String>,
     pub(super) created_at: Option<DateTime<Utc>>,
     pub(super) endpoint: Endpoint,
+}
+
+impl Listed {
+    /// The API, with what was read of it besides.
+    pub(super) fn api(self, id: ApiId, details: Details, instances: Vec<Instance>) -> Api {
+        Api {
+            id,
+            protocol: self.protocol,
+            name: self.name,
+            description: self.description,
+            version: self.version,
+            endpoint_type: self.endpoint_type,
+            tags: self.tags,
+            created_at: self.created_at,
+            details,
+            instances,
+        }
+    }
 }
 
 /// What a listing says about an API's own address.

@@ -213,18 +213,7 @@ fn api(
             (Details::Unreadable { cause: format!("{}{hint}", trouble.cause) }, Vec::new())
         }
     };
-    Api {
-        id,
-        protocol: listed.protocol,
-        name: listed.name,
-        description: listed.description,
-        version: listed.version,
-        endpoint_type: listed.endpoint_type,
-        tags: listed.tags,
-        created_at: listed.created_at,
-        details,
-        instances,
-    }
+    listed.api(id, details, instances)
 }
 
 #[cfg(test)]
