@@ -69,6 +69,27 @@ impl Reader {
         Ok(all)
     }
 
+    /// When a scope was last seen whole by a connection; absent where it is not complete now.
+    ///
+    /// # Errors
+    /// What SQLite and the disk may refuse.
+    pub fn seen_whole(&self, connection: &str, scope: &Scope) -> Result<Option<DateTime<Utc>>, RegistryError> {
+        self.read(|sql| {
+            let mut statement = sql.prepare_cached(
+                "SELECT last_complete_at FROM scope_status
+                 WHERE connection = ?1 AND partition = ?2 AND account_id = ?3 AND region = ?4 AND family = ?5 AND state = ?6",
+            )?;
+            let Scope { partition, account_id, region, family } = scope;
+            let complete = ScopeState::Complete.as_str();
+            let found = statement
+                .query_row((connection, partition, account_id, region, family.as_str(), complete), |row| {
+                    values::time(row, 0)
+                })
+                .optional()?;
+            Ok(found.flatten())
+        })
+    }
+
     /// The same account by account, so that never all of them are in memory: the account's own row first, where it has one, also one
     /// that is closed. What a connection could not even find the account of comes before its accounts.
     ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::brief::Brief;
 use super::names;
-use crate::config::{Connection, GraviteeConfig, OfIdentity};
+use crate::config::Connection;
 use crate::discovery::UsagePlan;
 use crate::gravitee::model::{self, ApiType, Metadata, MetadataFormat};
 use crate::inventory::{Api, Instance, InstanceKind, Protocol};
@@ -57,7 +57,7 @@ pub(super) fn offers(brief: &Brief, connection: &Connection, api: Api, plans: Op
         held.dedup_by(|one, other| one.id == other.id);
         let stages: Vec<String> = stages.into_iter().map(|(stage, _)| stage).collect();
         Offer {
-            identity: identity(gravitee, &api, &stages[0]),
+            identity: gravitee.identity.of(&api.id, &stages[0]),
             connection: connection.name.clone(),
             api: Arc::clone(&api),
             stages,
@@ -69,16 +69,6 @@ pub(super) fn offers(brief: &Brief, connection: &Connection, api: Api, plans: Op
     } else {
         vec![offer(stages)]
     }
-}
-
-fn identity(gravitee: &GraviteeConfig, api: &Api, stage: &str) -> String {
-    gravitee.identity.render(|of| match of {
-        OfIdentity::Partition => &api.id.partition,
-        OfIdentity::AccountId => &api.id.account_id,
-        OfIdentity::Region => &api.id.region,
-        OfIdentity::ApiId => &api.id.api_id,
-        OfIdentity::Stage => stage,
-    })
 }
 
 impl Offer {

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::brief::{Brief, Common};
 use super::offer::{self, Offer};
 use crate::config::{Config, Connection};
-use crate::inventory::{Api, Details, Scope, ScopeState};
+use crate::inventory::{Api, Details, Scope};
 use crate::plan::ApiState;
 use crate::registry::{Reader, RegistryError};
 use crate::worker::book::away;
@@ -102,14 +102,7 @@ type SeenWhole = (DateTime<Utc>, Vec<Api>);
 
 /// The APIs of a scope that was seen whole, and when that was.
 fn seen_whole(reader: &Reader, connection: &str, scope: &Scope) -> Result<Option<SeenWhole>, RegistryError> {
-    let coverage = reader.coverage(Some(connection))?;
-    let whole = coverage.into_iter().find(|row| {
-        row.account_id.as_ref() == Some(&scope.account_id)
-            && row.region.as_ref() == Some(&scope.region)
-            && row.family == Some(scope.family)
-            && row.state == ScopeState::Complete
-    });
-    let Some(at) = whole.and_then(|row| row.last_complete_at) else { return Ok(None) };
+    let Some(at) = reader.seen_whole(connection, scope)? else { return Ok(None) };
     let known = reader.known(connection, scope)?;
     // One whose stages could not be read then would be missing now, and its scope was not seen whole.
     if known.apis.values().any(|known| is_there(known.state) && matches!(known.api.details, Details::Unreadable { .. }))
