@@ -43,7 +43,7 @@ pub use pattern::{Filter, Pattern, Patterns};
 pub use problem::{Excerpt, Problem};
 pub use schema::schema;
 pub(crate) use suggest::nearest;
-pub use template::{IdentityTemplate, NameTemplate, OfIdentity, Placeholder};
+pub use template::{IdentityTemplate, NameTemplate, Placeholder};
 
 use report::{Complaint, Report};
 

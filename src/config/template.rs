@@ -8,7 +8,7 @@ use super::format::quoted;
 use super::report::Complaint;
 use super::suggest;
 
-pub use identity::{IdentityTemplate, OfIdentity};
+pub use identity::IdentityTemplate;
 
 /// What a placeholder stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::inventory::ApiId;
 
 /// What a placeholder of an identity stands for: what never changes of an API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OfIdentity {
+enum OfIdentity {
     /// `aws`, `aws-cn`, ….
     Partition,
     /// The account's id.
@@ -85,7 +85,7 @@ impl IdentityTemplate {
     }
 
     /// The identity, with `value` for each placeholder.
-    pub fn render<'a>(&self, value: impl Fn(OfIdentity) -> &'a str) -> String {
+    fn render<'a>(&self, value: impl Fn(OfIdentity) -> &'a str) -> String {
         filled(&self.0, value)
     }
 }
